@@ -1,0 +1,109 @@
+"""Conducts a run: everybody ready, one release, exactly N examples, the last answer, the result.
+
+Owns the order of events and the run's clock. What users do meanwhile is theirs (``_user``), who has sent what is the
+section's (``_section``), and how the result is put is the outcome's (``_outcome``).
+"""
+
+import time
+from argparse import Namespace
+from typing import Any, Protocol
+
+import gevent
+from _files import log_run, write_final_stats, write_requests
+from _expected import NoExpectedAnswers, expected_answers
+from _options import stop
+from _outcome import Outcome
+from _requests import Payloads, request_count, requests_of
+from _section import Section
+from locust.env import Environment
+
+from contract.recipe import Recipe, RecipeError, load
+from contract.results import RunName
+
+
+class Participant(Protocol):
+    """What the conductor asks of the user class."""
+
+    recipe: str
+
+    @classmethod
+    def take_part(cls, chosen: Recipe, payloads: Payloads, section: Section, options: Namespace) -> None:
+        """Give all users of this process the run that they take part in."""
+
+
+class Conductor:
+    """Conducts every run that one Locust process makes."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Look up the recipe and its expected answers, and take part in the environment's events."""
+        self._environment = environment
+        self._user_class: type[Participant] = environment.user_classes[0]
+        self._section: Section | None = None
+        self._outcome: Outcome | None = None
+        try:
+            self._recipe = load(self._user_class.recipe)
+            self._expected = expected_answers(self._recipe)
+        except (RecipeError, NoExpectedAnswers) as error:
+            stop(str(error))
+        environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.quitting.add_listener(self._on_quitting)
+        environment.events.quit.add_listener(self._on_quit)
+
+    def _on_test_start(self, **_: Any) -> None:
+        options = self._environment.parsed_options
+        runner = self._environment.runner
+        assert options is not None and runner is not None
+        users, batch_size, examples = runner.target_user_count, options.batch_size, options.examples
+        payloads = Payloads(self._recipe, self._expected)
+        payloads.prepare(examples, batch_size)
+        section = Section(users, requests_of(examples, batch_size))
+        self._user_class.take_part(self._recipe, payloads, section, options)
+        self._name = RunName(self._recipe.name, batch_size, users, examples)
+        self._requests = request_count(examples, batch_size)
+        self._section, self._outcome = section, None
+        self._released_ns: int | None = None
+        gevent.spawn(self._conduct, section)
+
+    def _conduct(self, section: Section) -> None:
+        section.gathered.wait()
+        if not section.refusal:
+            self._released_ns = time.perf_counter_ns()
+            section.released.set()
+            section.finished.wait()
+        self._conclude()
+        self._end()
+
+    def _conclude(self) -> None:
+        """Settle the outcome of the run, whole or broken off, and put it where it is looked for."""
+        section, options = self._section, self._environment.parsed_options
+        assert section is not None and options is not None
+        self._outcome = Outcome(
+            self._name, self._requests, self._released_ns, section.records, section.refusal, section.refused_for_host
+        )
+        self._environment.process_exit_code = self._outcome.exit_code
+        if self._outcome.is_complete:
+            log_run(self._environment, self._outcome)
+        if options.csv_prefix:
+            write_requests(options.csv_prefix, self._outcome)
+
+    def _end(self) -> None:
+        """End the test as Locust was started: the whole process if headless, else this run only."""
+        runner, options = self._environment.runner, self._environment.parsed_options
+        assert runner is not None and options is not None
+        if options.headless:
+            runner.quit()
+        else:
+            runner.stop()
+
+    def _on_quitting(self, **_: Any) -> None:
+        was_broken_off = self._section is not None and self._outcome is None
+        if was_broken_off:
+            self._conclude()
+
+    def _on_quit(self, **_: Any) -> None:
+        options = self._environment.parsed_options
+        assert options is not None
+        if options.csv_prefix:
+            write_final_stats(self._environment, options.csv_prefix)
+        if self._outcome is not None:
+            print(self._outcome.line(), flush=True)

@@ -1,0 +1,65 @@
+"""One user's HTTP connection: kept alive, one request in flight.
+
+Owns time-outs and what their failure is called. Parsing is ``geventhttpclient``'s. No request is ever sent twice:
+the library repeats no POST, and neither does this.
+"""
+
+from urllib.parse import urlsplit
+
+import gevent
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.response import HTTPParseError
+
+CONNECT_TIMEOUT_S = 10.0
+READ_SIZE = 1 << 16
+
+
+class RequestFailed(Exception):
+    """A request got no usable answer; the message is one line that says why."""
+
+
+class NoAnswer(RequestFailed):
+    """The connection failed before an answer was complete."""
+
+
+class RequestTimedOut(NoAnswer):
+    """No answer came in time."""
+
+
+class Connection:
+    """A keep-alive connection that posts bodies to one path of one server."""
+
+    def __init__(self, host: str, path: str, content_type: str) -> None:
+        self._host = host
+        self._path = urlsplit(host).path.rstrip("/") + path
+        self._content_type = content_type
+        self._client = self._new_client()
+
+    def _new_client(self) -> HTTPClient:
+        return HTTPClient.from_url(
+            self._host,
+            headers={"Content-Type": self._content_type},
+            concurrency=1,
+            block_size=READ_SIZE,
+            connection_timeout=CONNECT_TIMEOUT_S,
+            network_timeout=None,  # the limit is on the whole request: a trickling answer would pass one on each read
+        )
+
+    def post(self, body: bytes, timeout_s: float) -> bytes:
+        """Send ``body`` and return the answer's. Raises RequestFailed unless that is a complete 200."""
+        try:
+            with gevent.Timeout(timeout_s):
+                response = self._client.post(self._path, body)
+                answer = bytes(response.read())
+        except gevent.Timeout as error:
+            self._client = self._new_client()  # the old one's only connection is still waiting for that answer
+            raise RequestTimedOut(f"no answer within {timeout_s:g} s") from error
+        except (OSError, HTTPParseError) as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+        if response.status_code != 200:
+            raise RequestFailed(f"HTTP {response.status_code}: {answer[:120].decode(errors='replace')}")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()

@@ -1,0 +1,67 @@
+"""The options that the load adds to Locust's own, and the check of those that it relies on.
+
+No option names a file or a command: Locust's web UI accepts every option from whoever reaches it.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.runners import LocalRunner, Runner
+
+# Locust itself warns that faster spawning "is known to sometimes cause issues".
+SPAWN_RATE_MAX = 100
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """Return an argparse type: a whole number not below ``minimum``."""
+
+    def whole_number(text: str) -> int:
+        if not text.isdigit() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} up")
+        return int(text)
+
+    return whole_number
+
+
+def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
+    """Add the load's options to Locust's command line and web form."""
+    group = parser.add_argument_group("Exact load")
+    group.add_argument("--batch-size", type=at_least(1), default=1, help="Examples in one request (default: 1)")
+    group.add_argument("--examples", type=at_least(1), default=10000, help="Examples in the run (default: 10000)")
+    group.add_argument("--warm-ups", type=at_least(0), default=3, help="Untimed requests of one example that each user sends first (default: 3)")
+    group.add_argument("--request-timeout", type=at_least(1), default=1800, help="Seconds to wait for an answer (default: 1800)")
+
+
+def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
+    """Stop the process with one line and exit code 2 when the options cannot make a run."""
+    options = environment.parsed_options
+    assert options is not None
+    if not isinstance(runner, LocalRunner):
+        stop("this version runs the load in one process: leave out --master, --worker and --processes")
+    if len(environment.user_classes) != 1:
+        names = ", ".join(user_class.__name__ for user_class in environment.user_classes)
+        stop(f"a run has one user class, but these are loaded: {names}; name one of them on the command line")
+    if options.num_users is not None and options.num_users < 1:
+        stop(f"argument -u/--users: {options.num_users} is not a whole number from 1 up")
+    if options.headless and not is_address(environment.host):
+        stop(f"argument -H/--host: {environment.host!r} is no server's address; give one, like http://127.0.0.1:8080")
+    if options.spawn_rate is None:  # Locust's default, one user a second, would only delay the release
+        options.spawn_rate = min(options.num_users or 1, SPAWN_RATE_MAX)
+    environment.reset_stats = False  # it would drop requests from the counts, and there is no ramp-up to forget
+
+
+def is_address(host: str | None) -> bool:
+    """Say whether ``host`` is an address that a user can connect to."""
+    parts = urlsplit(host or "")
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def stop(message: str) -> NoReturn:
+    """End the process as a command line does for a wrong option."""
+    print(f"locust: error: {message}", file=sys.stderr, flush=True)
+    sys.exit(2)

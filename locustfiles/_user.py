@@ -1,0 +1,128 @@
+"""The user: one client of the served model, on one connection, one request in flight.
+
+Owns what a user does and reads the clock for each of its requests. A recipe's locustfile is a subclass that names the
+recipe. Locust's event hooks that make a run of many users are connected here, once, whichever locustfile is loaded.
+"""
+
+import reprlib
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any, ClassVar
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Locust loads files by path: their root is not importable
+
+from _conductor import Conductor
+from _connection import Connection, NoAnswer, RequestFailed, RequestTimedOut
+from _options import add_arguments, check
+from _requests import Payload, Payloads, Request
+from _section import Record, Section
+from locust import User, events, task
+from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import Runner
+
+from contract import answers, wire
+from contract.recipe import Recipe
+
+# A warm-up is one example: what takes longer than this is no server of the recipe.
+WARM_UP_TIMEOUT_S = 120
+
+
+class RecipeUser(User):
+    """A client that sends its share of a run's requests, as fast as the answers come.
+
+    Attributes:
+        recipe: the name of a recipe of this project, or the path of a recipe folder.
+    """
+
+    abstract = True
+    recipe: str = ""
+
+    _recipe: ClassVar[Recipe]
+    _payloads: ClassVar[Payloads]
+    _section: ClassVar[Section]
+    _options: ClassVar[Namespace]
+    _request_name: ClassVar[str]
+
+    @classmethod
+    def take_part(cls, chosen: Recipe, payloads: Payloads, section: Section, options: Namespace) -> None:
+        """Give all users of this process the run that they take part in."""
+        cls._recipe, cls._payloads, cls._section, cls._options = chosen, payloads, section, options
+        cls._request_name = f"{chosen.name} batch_size={options.batch_size}"
+
+    def on_start(self) -> None:
+        """Connect, warm up, and wait for the release."""
+        input_type = self._recipe.input_type
+        self._connection = Connection(self.host or "", wire.PATHS[input_type], wire.CONTENT_TYPES[input_type])
+        try:
+            self._warm_up()
+        except RequestFailed as error:
+            self._section.refuse(f"no warm-up at {self.host}: {error}", is_host=isinstance(error, NoAnswer))
+            raise StopUser from error
+        self._number = self._section.arrive()
+        self._section.released.wait()
+
+    def on_stop(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @task
+    def send_requests(self) -> None:
+        """Send request after request, each as soon as the last is answered, until none is left for anybody."""
+        for request in self._section.requests():
+            self._send(request, self._payloads.of(request))
+        raise StopUser
+
+    def _warm_up(self) -> None:
+        """Send requests of one example that are recorded nowhere. Raises RequestFailed if one gets no right answer."""
+        payload = self._payloads.of(Request(number=-1, first_input=0, examples=1))
+        for _ in range(self._options.warm_ups):
+            failure = self._wrong(self._connection.post(payload.body, WARM_UP_TIMEOUT_S), payload)
+            if failure:
+                raise RequestFailed(failure)
+
+    def _send(self, request: Request, payload: Payload) -> None:
+        """Send one request, check its answer after its clock has stopped, and report it to Locust and to the run."""
+        answer, failure = b"", ""
+        sent_ns = time.perf_counter_ns()
+        try:
+            answer = self._connection.post(payload.body, self._options.request_timeout)
+        except RequestFailed as error:
+            failure = str(error)
+            if isinstance(error, RequestTimedOut):
+                self._section.abandon()  # a server that has stopped answering would cost every user a time-out more
+        answered_ns = time.perf_counter_ns()
+        failure = failure or self._wrong(answer, payload)
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=self._request_name,
+            response_time=(answered_ns - sent_ns) / 1e6,
+            response_length=len(answer),
+            exception=failure or None,
+        )
+        self._section.record(Record(request.number, self._number, request.examples, sent_ns, answered_ns, failure))
+
+    def _wrong(self, answer: bytes, payload: Payload) -> str:
+        """Return what is wrong with an answer, in one line, or nothing."""
+        try:
+            predictions = wire.decode(answer, self._recipe.input_type)
+        except wire.BadAnswer as error:
+            return str(error)
+        if len(predictions) != len(payload.expected):
+            return f"wrong answer: {len(predictions)} predictions for {len(payload.expected)} inputs"
+        for place, (expected, prediction) in enumerate(zip(payload.expected, predictions, strict=True)):
+            if not answers.same(expected, prediction):
+                return f"wrong answer to input {place}: {reprlib.repr(prediction)}, not {reprlib.repr(expected)}"
+        return ""
+
+
+@events.init.add_listener
+def prepare(environment: Environment, runner: Runner | None, **_: Any) -> None:
+    """Check the options, and conduct the runs that this process makes."""
+    check(environment, runner)
+    Conductor(environment)
+
+
+events.init_command_line_parser.add_listener(add_arguments)
