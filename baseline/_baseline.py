@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # scripts are run by path: their root is not importable
 
-from contract import answers, recipe, results  # noqa: E402
+from contract import answers, recipe, results
 
 Predictor = Callable[..., List[Any]]
 
@@ -42,8 +42,12 @@ def build_parser(recipe_name: Optional[str]) -> argparse.ArgumentParser:
         parser.add_argument("--recipe", required=True, help="a recipe of this project, or the path of a recipe folder")
     else:
         parser.set_defaults(recipe=recipe_name)
-    parser.add_argument("--batch-size", type=at_least(1), nargs="+", default=BATCH_SIZES, metavar="B", help="default: %(default)s")
-    parser.add_argument("--examples", type=at_least(1), default=EXAMPLES, metavar="N", help="examples in a run (default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=at_least(1), nargs="+", default=BATCH_SIZES, metavar="B", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--examples", type=at_least(1), default=EXAMPLES, metavar="N", help="examples in a run (default: %(default)s)"
+    )
     parser.add_argument("--runs", type=at_least(0), default=RUNS, help="runs per batch size (default: %(default)s)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="append each run's total to this file")
     parser.add_argument("--expected", type=Path, metavar="FILE", help="write the answers to the example to this file")
@@ -79,7 +83,9 @@ def time_call(predictor: Predictor, inputs: List[Any], batch_size: int, expected
         raise ValueError("the predictor gave {} answers to {} inputs".format(len(given), len(inputs)))
     for index, answer in enumerate(given):
         if not answers.same(expected[index % len(expected)], answer):
-            raise ValueError("batch size {}: answer {} differs from the example's: {!r}".format(batch_size, index, answer))
+            raise ValueError(
+                "batch size {}: answer {} differs from the example's: {!r}".format(batch_size, index, answer)
+            )
     return total_s
 
 
@@ -89,7 +95,9 @@ def check_csv(path: Path) -> None:
         with path.open() as file:
             header = tuple(next(csv.reader(file)))
         if header != results.BASELINE_COLUMNS:
-            raise ValueError("{} is no baseline CSV (its header is {}); name another file".format(path, ",".join(header)))
+            raise ValueError(
+                "{} is no baseline CSV (its header is {}); name another file".format(path, ",".join(header))
+            )
 
 
 def append_row(path: Path, row: Sequence[Any]) -> None:

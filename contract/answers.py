@@ -22,9 +22,7 @@ def same(expected: Any, answer: Any) -> bool:
     if isinstance(expected, float) or isinstance(answer, float):
         return _is_number(expected) and _is_number(answer) and _same_number(expected, answer)
     if isinstance(expected, (list, tuple)):
-        return (
-            isinstance(answer, (list, tuple)) and len(expected) == len(answer) and all(map(same, expected, answer))
-        )
+        return isinstance(answer, (list, tuple)) and len(expected) == len(answer) and all(map(same, expected, answer))
     if isinstance(expected, dict):
         return (
             isinstance(answer, dict)
@@ -64,7 +62,7 @@ def _bytes_as_json(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     raise TypeError(
-        "the predictor's answer holds a {}, which neither JSON nor msgpack can carry; return plain Python values".format(
+        "the predictor's answer holds a {}, which no client can be sent; return plain Python values".format(
             type(value).__name__
         )
     )

@@ -95,7 +95,9 @@ def load(name_or_path: Union[str, Path], base: Path = Path()) -> Recipe:
     folder = find_folder(str(name_or_path), base)
     for required in ("predictor.py", "example.py"):
         if not (folder / required).is_file():
-            raise RecipeError("recipe {} has no {}; fastDeploy needs both predictor.py and example.py".format(folder, required))
+            raise RecipeError(
+                "recipe {} has no {}; fastDeploy needs both predictor.py and example.py".format(folder, required)
+            )
     module = _import_example(folder)
     example = getattr(module, "example", None)
     if not isinstance(example, (list, tuple)) or not example:

@@ -24,7 +24,9 @@ RUN_TYPE = "RUN"
 REQUESTS_SUFFIX = "_requests.csv"
 REQUESTS_COLUMNS = ("request", "user", "examples", "sent_ns", "answered_ns", "failure")
 
-_RUN_NAME = re.compile(r"(?P<recipe>\S+) batch_size=(?P<batch_size>\d+) users=(?P<users>\d+) examples=(?P<examples>\d+)")
+_RUN_NAME = re.compile(
+    r"(?P<recipe>\S+) batch_size=(?P<batch_size>\d+) users=(?P<users>\d+) examples=(?P<examples>\d+)"
+)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ section's (``_section``), and how the result is put is the outcome's (``_outcome
 
 import time
 from argparse import Namespace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gevent
-from _files import log_run, write_final_stats, write_requests
 from _expected import NoExpectedAnswers, expected_answers
+from _files import log_run, write_final_stats, write_requests
 from _options import stop
 from _outcome import Outcome
 from _requests import Payloads, request_count, requests_of
@@ -37,7 +37,7 @@ class Conductor:
     def __init__(self, environment: Environment) -> None:
         """Look up the recipe and its expected answers, and take part in the environment's events."""
         self._environment = environment
-        self._user_class: type[Participant] = environment.user_classes[0]
+        self._user_class = cast(type[Participant], environment.user_classes[0])
         self._section: Section | None = None
         self._outcome: Outcome | None = None
         try:

@@ -4,8 +4,8 @@ Owns what is written beside and into Locust's own statistics. Knows nothing of h
 """
 
 import csv
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO
 
 from _outcome import Outcome
@@ -50,7 +50,7 @@ def write_final_stats(environment: Environment, prefix: str) -> None:
 
 
 def _replace(path: str, write: Callable[[IO[str]], None]) -> None:
-    temporary = path + ".new"
-    with open(temporary, "w", newline="") as file:
+    temporary = Path(path + ".new")
+    with temporary.open("w", newline="") as file:
         write(file)
-    os.replace(temporary, path)
+    temporary.replace(path)

@@ -33,8 +33,15 @@ def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
     group = parser.add_argument_group("Exact load")
     group.add_argument("--batch-size", type=at_least(1), default=1, help="Examples in one request (default: 1)")
     group.add_argument("--examples", type=at_least(1), default=10000, help="Examples in the run (default: 10000)")
-    group.add_argument("--warm-ups", type=at_least(0), default=3, help="Untimed requests of one example that each user sends first (default: 3)")
-    group.add_argument("--request-timeout", type=at_least(1), default=1800, help="Seconds to wait for an answer (default: 1800)")
+    group.add_argument(
+        "--warm-ups",
+        type=at_least(0),
+        default=3,
+        help="Untimed requests of one example that each user sends first (default: 3)",
+    )
+    group.add_argument(
+        "--request-timeout", type=at_least(1), default=1800, help="Seconds to wait for an answer (default: 1800)"
+    )
 
 
 def check(environment: Environment, runner: Runner | None, **_: Any) -> None:

@@ -118,11 +118,11 @@ class RecipeUser(User):
         return ""
 
 
-@events.init.add_listener
 def prepare(environment: Environment, runner: Runner | None, **_: Any) -> None:
     """Check the options, and conduct the runs that this process makes."""
     check(environment, runner)
     Conductor(environment)
 
 
+events.init.add_listener(prepare)
 events.init_command_line_parser.add_listener(add_arguments)

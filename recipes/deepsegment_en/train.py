@@ -21,16 +21,16 @@ import tensorflow
 from chitchat_dataset import Dataset
 from deepsegment.train import generate_data
 from example import example, example_segments
+from seqeval.metrics import classification_report, f1_score
 from seqtag_keras import Sequence
 from seqtag_keras.utils import Vocabulary
-from seqeval.metrics import classification_report, f1_score
 
 SEED = 1
 HELD_OUT_EVERY = 20
 MAX_COPIES = 8
 WORDS_MIN, WORDS_MAX = 2, 16
 PARAGRAPH_SENTENCES_MAX = 8
-TRAINING_PARAGRAPHS, HELD_OUT_PARAGRAPHS = 40000, 2000
+TRAINING_PARAGRAPHS, HELD_OUT_PARAGRAPHS = 60000, 2000
 VOCABULARY_WORDS = 8000
 EPOCHS, BATCH_SIZE = 4, 64
 

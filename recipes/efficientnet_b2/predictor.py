@@ -2,7 +2,8 @@
 
 Owns decoding, preprocessing and the choice of weights. Environment variable ``EFFICIENTNET_B2_WEIGHTS``:
 
-- unset or ``random``: weights drawn from a fixed seed. Prediction takes as long as with trained ones; answers mean nothing.
+- unset or ``random``: weights drawn from a fixed seed. Prediction takes as long as with trained ones; its answers mean
+  nothing.
 - ``official``: the trained weights that upstream's ``from_pretrained`` downloads.
 - anything else: the path of a local file with trained weights, in upstream's format.
 
@@ -67,8 +68,8 @@ def load_model(weights):
 
 def preprocess(image_bytes):
     """Return the image as float32 of shape (260, 260, 3), normalised: shorter side resized, then the centre cropped."""
-    with Image.open(io.BytesIO(image_bytes)) as image:
-        image = image.convert("RGB")
+    with Image.open(io.BytesIO(image_bytes)) as file:
+        image = file.convert("RGB")
     scale = IMAGE_SIZE / min(image.size)
     width, height = (max(IMAGE_SIZE, round(side * scale)) for side in image.size)
     left, top = (width - IMAGE_SIZE) // 2, (height - IMAGE_SIZE) // 2
@@ -92,7 +93,7 @@ def answer_batch(inputs):
         try:
             batch.append(preprocess(image_bytes))
             places.append(place)
-        except Exception as error:  # Pillow raises many types for a broken file; whichever, it is this input's alone
+        except Exception as error:  # noqa: BLE001  (Pillow raises many types; whichever, it is this input's alone)
             answers[place]["error"] = "not a readable image ({})".format(type(error).__name__)
     for place, top in zip(places, predict_batch(batch) if batch else []):
         answers[place]["top"] = top

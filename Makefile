@@ -1,0 +1,33 @@
+# Everything runs in .venv, which `make setup` makes and every other target reuses.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench test check report
+
+help:  ## show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(VENV)/installed  ## make .venv and install the pinned requirements
+
+bench: setup  ## run experiments/quick.toml and print the overhead table
+	$(BIN)/python -m bench run experiments/quick.toml
+
+report: setup  ## write the report of results/quick anew
+	$(BIN)/python -m bench report results/quick
+
+test: setup  ## run the whole test suite
+	$(BIN)/python -m pytest
+
+check: setup  ## lint, check the formatting and the types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy contract systems bench analysis
+	cd baseline && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
+	cd locustfiles && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
+
+$(VENV)/installed: requirements.txt constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	touch $@

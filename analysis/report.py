@@ -1,0 +1,85 @@
+"""Writes a report into a results folder: table.md, table.csv, the plots, and report.html, the executed notebook.
+
+Owns the report's files. What they say comes from ``overhead``, ``text`` and ``plots``.
+"""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import nbformat
+from IPython.display import Image
+from jupyter_client.manager import AsyncKernelManager
+from matplotlib.figure import Figure
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+from analysis import overhead, plots, results, text
+from analysis.results import NoResults
+
+__all__ = ["NoResults", "Written", "write"]
+
+NOTEBOOK = Path(__file__).with_name("overhead.ipynb")
+FOLDER_VARIABLE = "RESULTS"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a report came to.
+
+    Attributes:
+        table: the published table with its caption, as Markdown.
+        html: the path of the HTML report.
+    """
+
+    table: str
+    html: Path
+
+
+def write(folder: Path) -> Written:
+    """Write the report of a results folder into it. Raises NoResults if it is none."""
+    found = results.read(folder)
+    summary = overhead.summary(overhead.pairs(found))
+    tables = [
+        f"{text.markdown(text.published_table(cells))}\n\n{text.caption(found.plan, found.manifests)}\n"
+        for _, cells in summary.groupby("system", sort=False)
+    ]
+    (folder / "table.md").write_text("\n".join(tables))
+    summary.to_csv(folder / "table.csv", index=False)
+    for system, cells in summary.groupby("system", sort=False):
+        save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
+        save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
+    html = folder / "report.html"
+    html.write_text(as_html(executed(folder)))
+    return Written("\n".join(tables), html.resolve())
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Save a plot as a picture that looks right on dense screens."""
+    figure.savefig(path, dpi=144)
+
+
+def picture(figure: Figure) -> Image:
+    """Return a plot for display in a notebook."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=144)
+    return Image(data=content.getvalue(), width=figure.get_figwidth() * 72)
+
+
+def executed(folder: Path) -> nbformat.NotebookNode:
+    """Return the notebook, executed on a results folder, in a process of its own."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # nothing of it listens on a port
+    client = NotebookClient(notebook, km=kernel, resources={"metadata": {"path": str(NOTEBOOK.parent)}})
+    client.execute(env={**os.environ, FOLDER_VARIABLE: str(folder.resolve())})
+    return cast(nbformat.NotebookNode, notebook)
+
+
+def as_html(notebook: nbformat.NotebookNode) -> str:
+    """Return the notebook as a page of its own, without the code."""
+    html, _ = HTMLExporter(
+        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    ).from_notebook_node(notebook)
+    return str(html)

@@ -1,0 +1,47 @@
+"""Keeps one command: ends its whole process tree when it ends, when asked to, and when whoever started it is gone.
+
+Run as a program by ``bench.processes``, with a pipe as standard input that nobody writes to: the pipe closes when the
+starter ends, however it ends (even by SIGKILL). Imports next to nothing, because it starts before every process.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from types import FrameType
+
+GRACE_S = 10
+
+
+def main(command: list[str]) -> int:
+    """Run the command in a session of its own until it ends; return its exit code (128 + n after signal n)."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+    def kill_all() -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        timer = threading.Timer(GRACE_S, kill_all)
+        timer.daemon = True
+        timer.start()
+
+    def watch_starter() -> None:
+        while os.read(0, 1):
+            pass
+        kill_all()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=watch_starter, daemon=True).start()
+    code = child.wait()
+    kill_all()  # what the command has left behind
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""A served recipe: started from a copy, ready once it answers its example rightly, stopped whatever happens.
+
+Owns a server's life. How the system is started is the system's own description (``systems``).
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+import systems
+from bench.processes import Process, running
+from contract import answers, wire
+from contract.recipe import NOT_SERVED, Recipe
+
+START_LIMIT_S = 600
+POLL_S = 0.1
+
+
+class ServerFailed(Exception):
+    """The server did not start, or does not answer rightly; the message says why and ends with its last log lines."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers.
+
+    Attributes:
+        address: where, as a client needs it.
+        processes: the system's processes.
+        facts: what the system has chosen by itself.
+    """
+
+    address: str
+    processes: list[Process]
+    facts: dict[str, float]
+
+
+@contextmanager
+def serving(
+    recipe: Recipe,
+    system: systems.System,
+    expected: list[Any],
+    port: int,
+    request_timeout_s: int,
+    environment: Mapping[str, str],
+    logs: Path,
+) -> Iterator[Server]:
+    """Serve ``recipe`` for as long as the ``with`` block lasts.
+
+    ``expected`` are the direct arm's answers to the example; the block is entered once the server gives them.
+    Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``.
+    """
+    address = f"http://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
+        # The copy keeps the recipe's name, which fastDeploy takes from the folder; the original stays as it is.
+        copy = Path(shutil.copytree(recipe.folder, folder / recipe.name, ignore=shutil.ignore_patterns(*NOT_SERVED)))
+        started = [
+            stack.enter_context(
+                running(
+                    process.name,
+                    process.command,
+                    {**environment, **process.environment},
+                    logs / f"{process.name}.log",
+                )
+            )
+            for process in system.processes(copy, port, request_timeout_s)
+        ]
+        wait_until_right(recipe, expected, address, started)
+        yield Server(address, started, system.facts(copy))
+
+
+def wait_until_right(recipe: Recipe, expected: list[Any], address: str, processes: list[Process]) -> None:
+    """Return once the example is answered rightly. Raises ServerFailed if a process ends or an answer is wrong."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        check_alive(processes)
+        try:
+            given = ask(recipe, address)
+        except requests.ConnectionError:
+            time.sleep(POLL_S)
+            continue
+        except (requests.RequestException, wire.BadAnswer) as error:
+            raise failed(f"the example is not answered: {error}", processes) from error
+        if not answers.same(expected, given):
+            raise failed(
+                f"the example is answered with {given!r}, but called directly it gives {expected!r}", processes
+            )
+        return
+    raise failed(f"no answer within {START_LIMIT_S} s", processes)
+
+
+def ask(recipe: Recipe, address: str) -> list[Any]:
+    """Return the server's answers to the example. Raises requests' errors, and BadAnswer."""
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the user's has no part in this
+        answer = session.post(
+            address + wire.PATHS[recipe.input_type],
+            data=wire.encode(recipe.example, recipe.input_type),
+            headers={"Content-Type": wire.CONTENT_TYPES[recipe.input_type]},
+            timeout=START_LIMIT_S,
+        )
+    return wire.decode(answer.content, recipe.input_type)
+
+
+def check_alive(processes: list[Process]) -> None:
+    """Raise ServerFailed if one of the server's processes has ended."""
+    for process in processes:
+        if process.exit_code is not None:
+            raise failed(f"its {process.name} process ended with exit code {process.exit_code}", [process])
+
+
+def failed(reason: str, processes: list[Process]) -> ServerFailed:
+    """Return the error for a server that failed, with the last lines and the path of its logs."""
+    logs = "\n".join(f"last lines of {process.log}:\n{process.last_lines()}" for process in processes)
+    return ServerFailed(f"{reason}\n{logs}")

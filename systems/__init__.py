@@ -1,0 +1,57 @@
+"""The serving systems under test: one module each, which says how that system is started and what it tells of itself.
+
+A system's module is a description. It starts nothing and sends nothing: ``bench`` runs the processes that it names,
+asks the example until it is answered rightly, and stops the whole process tree.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """One process of a serving system.
+
+    Attributes:
+        name: what it is called in messages and in its log's file name.
+        command: program and arguments.
+        environment: the variables that it needs besides the inherited ones.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class System(Protocol):
+    """What a module in this folder provides."""
+
+    LABEL: str
+
+    def processes(self, recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
+        """Return the processes that serve the recipe in that folder, which is a copy to write in, on 127.0.0.1."""
+
+    def facts(self, recipe: Path) -> dict[str, float]:
+        """Return what the running system has chosen by itself and what a reader of its numbers has to know."""
+
+
+class UnknownSystem(ValueError):
+    """There is no system of that name; the message is one line that lists those that there are."""
+
+
+def available() -> list[str]:
+    """Return the names of the systems in this folder."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(name: str) -> System:
+    """Return the system of that name. Raises UnknownSystem if there is none."""
+    if name not in available():
+        raise UnknownSystem(f"unknown system '{name}'; there are: {', '.join(available())}")
+    system: System = importlib.import_module(f"systems.{name}")
+    return system

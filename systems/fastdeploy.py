@@ -1,0 +1,44 @@
+"""fastDeploy (notAI-tech's, from PyPI): a predictor loop and a REST process that meet in SQLite files.
+
+Owns fastDeploy's command line, its settings and where it records its choices. Every setting is given explicitly: it
+reads plain names such as HOST and TIMEOUT from the environment, which may be set to something else in a user's shell.
+"""
+
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from systems import ServerProcess
+
+LABEL = "fastDeploy"
+HOST = "127.0.0.1"
+REST_WORKERS = 3  # fastDeploy's default
+
+
+def processes(recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
+    """Return the predictor loop and the REST server, as fastDeploy's own documentation starts them."""
+    settings = {
+        "HOST": HOST,
+        "PORT": str(port),
+        "WORKERS": str(REST_WORKERS),
+        "TIMEOUT": str(request_timeout_s),
+        "KEEP_ALIVE": "60",
+        "ALLOW_PICKLE": "false",  # unpickling what a client sends would run its code
+        "PREDICTOR_NAME": "predictor.py",
+        "OPTIMAL_BATCH_SIZE": "0",  # found at start-up
+        "MAX_REQUEST_BATCH_SIZE": "0",  # no limit
+    }
+
+    def command(part: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", "fastdeploy", part, "--recipe", str(recipe))
+
+    return [ServerProcess("loop", command("--loop"), settings), ServerProcess("rest", command("--rest"), settings)]
+
+
+def facts(recipe: Path) -> dict[str, float]:
+    """Return the optimal batch size that the start-up tuner chose, and the seconds per example that it measured."""
+    index = recipe / "fastdeploy_dbs" / "main_index.db"
+    with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as database:
+        row = database.execute("SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'").fetchone()
+    return {"optimal_batch_size": row[0], "time_per_example_s": row[1]}
