@@ -11,7 +11,6 @@ from typing import cast
 
 import nbformat
 from IPython.display import Image
-from jupyter_client.manager import AsyncKernelManager
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -71,8 +70,12 @@ def picture(figure: Figure) -> Image:
 def executed(folder: Path) -> nbformat.NotebookNode:
     """Return the notebook, executed on a results folder, in a process of its own."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # nothing of it listens on a port
-    client = NotebookClient(notebook, km=kernel, resources={"metadata": {"path": str(NOTEBOOK.parent)}})
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
+        extra_arguments=["--log-level=40"],  # errors: it warns at every start that it talks over loopback unencrypted
+    )
     client.execute(env={**os.environ, FOLDER_VARIABLE: str(folder.resolve())})
     return cast(nbformat.NotebookNode, notebook)
 

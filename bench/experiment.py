@@ -7,15 +7,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import systems
 from contract.recipe import Recipe, load
 
-Count = Annotated[int, Field(ge=1)]
-Counts = Annotated[list[Count], Field(min_length=1)]
-Names = Annotated[list[str], Field(min_length=1)]
 
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("something is named twice; name each once")
+    return values
+
+
+Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 LEAST_TIMEOUT_S = 480  # fastDeploy's default
 # Four times what an example of the slowest recipe takes: the last request in the queue waits for all the others.
 TIMEOUT_S_PER_EXAMPLE = 0.2
@@ -105,9 +111,8 @@ def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
         systems.load(name)
     recipes = [load(name, base) for name in experiment.recipes]
     names = [recipe.name for recipe in recipes]
-    for key, values in (("recipes", names), ("systems", experiment.systems)):
-        if len(set(values)) != len(values):
-            raise ExperimentError(f"{key}: {', '.join(values)} names one twice; name each once")
+    if len(set(names)) != len(names):  # two paths may end in the same name, which is what results are kept under
+        raise ExperimentError(f"recipes: two are called the same ({', '.join(names)}); rename one's folder")
     for name in experiment.recipe:
         if name not in names:
             raise ExperimentError(f"[recipe.{name}]: not one of this experiment's recipes: {', '.join(names)}")

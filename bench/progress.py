@@ -104,4 +104,4 @@ class Display:
 
     def _say(self, line: str) -> None:
         self._last_line_s = time.monotonic()
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

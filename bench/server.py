@@ -62,19 +62,23 @@ def serving(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
         # The copy keeps the recipe's name, which fastDeploy takes from the folder; the original stays as it is.
         copy = Path(shutil.copytree(recipe.folder, folder / recipe.name, ignore=shutil.ignore_patterns(*NOT_SERVED)))
-        started = [
-            stack.enter_context(
-                running(
-                    process.name,
-                    process.command,
-                    {**environment, **process.environment},
-                    logs / f"{process.name}.log",
-                )
-            )
-            for process in system.processes(copy, port, request_timeout_s)
-        ]
+        started: list[Process] = []
+        for process in system.processes(copy, port, request_timeout_s):
+            variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
+            started.append(stack.enter_context(running(process.name, process.command, variables, log)))
+            wait_until_up(process, started)
         wait_until_right(recipe, expected, address, started)
         yield Server(address, started, system.facts(copy))
+
+
+def wait_until_up(process: systems.ServerProcess, started: list[Process]) -> None:
+    """Return once the next process can be started. Raises ServerFailed if one of those started ends before."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while not process.is_up():
+        check_alive(started)
+        if time.monotonic() > deadline:
+            raise failed(f"its {process.name} process is not ready after {START_LIMIT_S} s", started)
+        time.sleep(POLL_S)
 
 
 def wait_until_right(recipe: Recipe, expected: list[Any], address: str, processes: list[Process]) -> None:

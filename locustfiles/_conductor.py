@@ -78,7 +78,12 @@ class Conductor:
         section, options = self._section, self._environment.parsed_options
         assert section is not None and options is not None
         self._outcome = Outcome(
-            self._name, self._requests, self._released_ns, section.records, section.refusal, section.refused_for_host
+            self._name,
+            self._requests,
+            self._released_ns,
+            tuple(section.records),
+            section.refusal,
+            section.refused_for_host,
         )
         self._environment.process_exit_code = self._outcome.exit_code
         if self._outcome.is_complete:
@@ -98,6 +103,8 @@ class Conductor:
     def _on_quitting(self, **_: Any) -> None:
         was_broken_off = self._section is not None and self._outcome is None
         if was_broken_off:
+            assert self._environment.runner is not None
+            self._environment.runner.stop()  # first, so that nobody sends any more while the counts are taken
             self._conclude()
 
     def _on_quit(self, **_: Any) -> None:

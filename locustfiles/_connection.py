@@ -14,12 +14,8 @@ CONNECT_TIMEOUT_S = 10.0
 READ_SIZE = 1 << 16
 
 
-class RequestFailed(Exception):
-    """A request got no usable answer; the message is one line that says why."""
-
-
-class NoAnswer(RequestFailed):
-    """The connection failed before an answer was complete."""
+class NoAnswer(Exception):
+    """The connection failed before an answer was complete; the message is one line that says how."""
 
 
 class RequestTimedOut(NoAnswer):
@@ -45,8 +41,8 @@ class Connection:
             network_timeout=None,  # the limit is on the whole request: a trickling answer would pass one on each read
         )
 
-    def post(self, body: bytes, timeout_s: float) -> bytes:
-        """Send ``body`` and return the answer's. Raises RequestFailed unless that is a complete 200."""
+    def post(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send ``body`` and return the answer's status and body. Raises NoAnswer if none is complete in time."""
         try:
             with gevent.Timeout(timeout_s):
                 response = self._client.post(self._path, body)
@@ -56,9 +52,7 @@ class Connection:
             raise RequestTimedOut(f"no answer within {timeout_s:g} s") from error
         except (OSError, HTTPParseError) as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-        if response.status_code != 200:
-            raise RequestFailed(f"HTTP {response.status_code}: {answer[:120].decode(errors='replace')}")
-        return answer
+        return response.status_code, answer
 
     def close(self) -> None:
         """Close the connection."""

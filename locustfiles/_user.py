@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Locust loads files by path: their root is not importable
 
 from _conductor import Conductor
-from _connection import Connection, NoAnswer, RequestFailed, RequestTimedOut
+from _connection import Connection, NoAnswer, RequestTimedOut
 from _options import add_arguments, check
 from _requests import Payload, Payloads, Request
 from _section import Record, Section
@@ -56,13 +56,9 @@ class RecipeUser(User):
         """Connect, warm up, and wait for the release."""
         input_type = self._recipe.input_type
         self._connection = Connection(self.host or "", wire.PATHS[input_type], wire.CONTENT_TYPES[input_type])
-        try:
-            self._warm_up()
-        except RequestFailed as error:
-            self._section.refuse(f"no warm-up at {self.host}: {error}", is_host=isinstance(error, NoAnswer))
-            raise StopUser from error
-        self._number = self._section.arrive()
-        self._section.released.wait()
+        if self._is_warm():
+            self._number = self._section.arrive()
+        self._section.released.wait()  # after a refusal, until the conductor has ended the run
 
     def on_stop(self) -> None:
         """Close the connection."""
@@ -75,26 +71,32 @@ class RecipeUser(User):
             self._send(request, self._payloads.of(request))
         raise StopUser
 
-    def _warm_up(self) -> None:
-        """Send requests of one example that are recorded nowhere. Raises RequestFailed if one gets no right answer."""
+    def _is_warm(self) -> bool:
+        """Send requests of one example that are recorded nowhere; refuse the run unless each is answered rightly."""
         payload = self._payloads.of(Request(number=-1, first_input=0, examples=1))
         for _ in range(self._options.warm_ups):
-            failure = self._wrong(self._connection.post(payload.body, WARM_UP_TIMEOUT_S), payload)
+            try:
+                failure = self._wrong(*self._connection.post(payload.body, WARM_UP_TIMEOUT_S), payload)
+            except NoAnswer as error:
+                self._section.refuse(f"no warm-up at {self.host}: {error}", is_host=True)
+                return False
             if failure:
-                raise RequestFailed(failure)
+                self._section.refuse(f"no warm-up at {self.host}: {failure}", is_host=False)
+                return False
+        return True
 
     def _send(self, request: Request, payload: Payload) -> None:
         """Send one request, check its answer after its clock has stopped, and report it to Locust and to the run."""
-        answer, failure = b"", ""
+        status, answer, failure = 0, b"", ""
         sent_ns = time.perf_counter_ns()
         try:
-            answer = self._connection.post(payload.body, self._options.request_timeout)
-        except RequestFailed as error:
+            status, answer = self._connection.post(payload.body, self._options.request_timeout)
+        except NoAnswer as error:
             failure = str(error)
             if isinstance(error, RequestTimedOut):
                 self._section.abandon()  # a server that has stopped answering would cost every user a time-out more
         answered_ns = time.perf_counter_ns()
-        failure = failure or self._wrong(answer, payload)
+        failure = failure or self._wrong(status, answer, payload)
         self.environment.events.request.fire(
             request_type="POST",
             name=self._request_name,
@@ -104,12 +106,14 @@ class RecipeUser(User):
         )
         self._section.record(Record(request.number, self._number, request.examples, sent_ns, answered_ns, failure))
 
-    def _wrong(self, answer: bytes, payload: Payload) -> str:
+    def _wrong(self, status: int, answer: bytes, payload: Payload) -> str:
         """Return what is wrong with an answer, in one line, or nothing."""
         try:
             predictions = wire.decode(answer, self._recipe.input_type)
         except wire.BadAnswer as error:
-            return str(error)
+            return str(error) if status == 200 else f"HTTP {status}: {error}"
+        if status != 200:
+            return f"HTTP {status} with predictions"
         if len(predictions) != len(payload.expected):
             return f"wrong answer: {len(predictions)} predictions for {len(payload.expected)} inputs"
         for place, (expected, prediction) in enumerate(zip(payload.expected, predictions, strict=True)):

@@ -5,7 +5,7 @@ asks the example until it is answered rightly, and stops the whole process tree.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -21,11 +21,13 @@ class ServerProcess:
         name: what it is called in messages and in its log's file name.
         command: program and arguments.
         environment: the variables that it needs besides the inherited ones.
+        is_up: whether it is far enough for the next of the system's processes to be started.
     """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    is_up: Callable[[], bool] = lambda: True
 
 
 class System(Protocol):
@@ -34,7 +36,7 @@ class System(Protocol):
     LABEL: str
 
     def processes(self, recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
-        """Return the processes that serve the recipe in that folder, which is a copy to write in, on 127.0.0.1."""
+        """Return the processes, in the order of starting, that serve the recipe in that folder (a copy) on 127.0.0.1."""
 
     def facts(self, recipe: Path) -> dict[str, float]:
         """Return what the running system has chosen by itself and what a reader of its numbers has to know."""

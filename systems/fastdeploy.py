@@ -33,12 +33,23 @@ def processes(recipe: Path, port: int, request_timeout_s: int) -> list[ServerPro
     def command(part: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "fastdeploy", part, "--recipe", str(recipe))
 
-    return [ServerProcess("loop", command("--loop"), settings), ServerProcess("rest", command("--rest"), settings)]
+    return [
+        # Both make the same tables where there are none yet: the REST process waits until the loop has.
+        ServerProcess("loop", command("--loop"), settings, is_up=lambda: bool(facts(recipe))),
+        ServerProcess("rest", command("--rest"), settings),
+    ]
 
 
 def facts(recipe: Path) -> dict[str, float]:
-    """Return the optimal batch size that the start-up tuner chose, and the seconds per example that it measured."""
+    """Return what the start-up tuner chose and measured; nothing as long as it has not.
+
+    ``optimal_batch_size``: the most inputs that the loop collects. ``time_per_example_s``: from one call of that size.
+    """
     index = recipe / "fastdeploy_dbs" / "main_index.db"
-    with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as database:
-        row = database.execute("SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'").fetchone()
-    return {"optimal_batch_size": row[0], "time_per_example_s": row[1]}
+    try:
+        with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as database:
+            rows = database.execute("SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
+            chosen = rows.fetchone()
+    except sqlite3.OperationalError:  # no such file or table yet
+        return {}
+    return {"optimal_batch_size": chosen[0], "time_per_example_s": chosen[1]} if chosen else {}

@@ -1,0 +1,128 @@
+"""An experiment file is checked before anything is started, and planned without starting anything."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import experiment, plan
+from contract import results
+from contract.recipe import ROOT
+
+GOOD = """
+recipes = ["echo"]
+batch_sizes = [1, 8]
+concurrencies = [1, 4]
+examples = 100
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_shipped_experiments_are_good(path):
+    """Each covers both models with what the published table needs."""
+    content, recipes = experiment.read(path)
+    assert [recipe.name for recipe in recipes] == ["deepsegment_en", "efficientnet_b2"]
+    assert {1, 8, 64} <= set(content.batch_sizes)
+    assert {1, 8} <= set(content.concurrencies)
+
+
+def test_the_full_experiment_is_the_published_protocol():
+    """10,000 examples, three rounds, seven batch sizes, three concurrencies."""
+    content, _ = experiment.read(ROOT / "experiments" / "full.toml")
+    assert content.batch_sizes == [1, 8, 32, 64, 128, 256, 512]
+    assert (content.concurrencies, content.examples, content.rounds) == ([1, 8, 32], 10000, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("batch_size = 3", "unknown key 'batch_size'; valid keys: batch_sizes, concurrencies, environment, examples"),
+        (
+            "[recipe.echo]\nround = 1",
+            "unknown key 'recipe.echo.round'; valid keys: batch_sizes, concurrencies, examples",
+        ),
+        ('rounds = "three"', "rounds = 'three': input should be a valid integer"),
+        ("rounds = 0", "rounds = 0: input should be greater than or equal to 1"),
+        ("rounds = true", "rounds = True: input should be a valid integer"),
+        ('systems = ["nope"]', "unknown system 'nope'; there are: fastdeploy"),
+        ("systems = []", r"systems = \[\]: list should have at least 1 item"),
+        ("[recipe.other]\nexamples = 5", r"\[recipe.other\]: not one of this experiment's recipes: echo"),
+        ("[environment]\nOMP_NUM_THREADS = 2", "environment.OMP_NUM_THREADS = 2: input should be a valid string"),
+        ("rounds = ", "Invalid value"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_line(tmp_path, change, says):
+    """The line names the file, the key, and what would be right."""
+    path = written(tmp_path, GOOD + change)
+    with pytest.raises(experiment.ExperimentError, match=says) as refused:
+        experiment.read(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("recipes", '["nope"]', "unknown recipe 'nope'"),
+        ("recipes", '["echo", "echo"]', "recipes = .'echo', 'echo'.: .*name each once"),
+        ("batch_sizes", "[0]", "batch_sizes.0 = 0: input should be greater than or equal to 1"),
+        ("batch_sizes", "[1, 1]", "batch_sizes = .1, 1.: .*name each once"),
+        ("concurrencies", "[]", "concurrencies = ..: list should have at least 1 item"),
+        ("examples", "0", "examples = 0: input should be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_value_of_a_needed_key_is_one_line(tmp_path, key, value, says):
+    """As for the others."""
+    lines = [f"{key} = {value}" if line.startswith(key) else line for line in GOOD.splitlines()]
+    with pytest.raises(experiment.ExperimentError, match=says):
+        experiment.read(written(tmp_path, "\n".join(lines)))
+
+
+def test_every_problem_has_a_line(tmp_path):
+    """Somebody with two mistakes learns of both."""
+    with pytest.raises(experiment.ExperimentError) as refused:
+        experiment.read(written(tmp_path, GOOD + "colour = 1\nrounds = 0"))
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_a_missing_key_and_a_missing_file_are_named(tmp_path):
+    """Neither is a traceback."""
+    with pytest.raises(experiment.ExperimentError, match="key 'examples' is missing"):
+        experiment.read(written(tmp_path, GOOD.replace("examples = 100", "")))
+    with pytest.raises(experiment.ExperimentError, match="there is no such file"):
+        experiment.read(tmp_path / "nowhere.toml")
+
+
+def test_a_recipe_may_differ_from_the_others(tmp_path):
+    """What its table leaves out is as for all."""
+    text = GOOD.replace('["echo"]', '["echo", "deepsegment_en"]') + "[recipe.echo]\nexamples = 7\nbatch_sizes = [2]"
+    content, recipes = experiment.read(written(tmp_path, text))
+    planned = plan.parts(content, recipes, tmp_path / "out")
+    assert [(part.recipe.name, part.examples, part.batch_sizes) for part in planned] == [
+        ("echo", 7, [2]),
+        ("deepsegment_en", 100, [1, 8]),
+    ]
+
+
+def test_the_plan_names_every_cell_of_every_round(tmp_path):
+    """A report finds in the plan's file what there should be."""
+    content, recipes = experiment.read(written(tmp_path, GOOD + "rounds = 2"))
+    plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
+    table = pd.read_csv(tmp_path / results.PLAN_CSV)
+    assert tuple(table.columns) == results.PLAN_COLUMNS
+    assert len(table) == 2 * 2 * 2
+    assert set(table["system_label"]) == {"fastDeploy"}
+
+
+def test_the_time_out_grows_with_the_largest_cell(tmp_path):
+    """The last of all requests in flight waits for all the others."""
+    small, _ = experiment.read(written(tmp_path, GOOD))
+    large, _ = experiment.read(written(tmp_path, GOOD.replace("[1, 8]", "[1, 512]").replace("[1, 4]", "[32]")))
+    assert small.timeout_s_of("echo") < 600
+    assert large.timeout_s_of("echo") > 512 * 32 * 0.1

@@ -1,0 +1,223 @@
+"""Plain Locust against a real fastDeploy: exactly N examples, the total in Locust's CSV, and failures that are said."""
+
+import csv
+import http.server
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, TEST_RECIPES, Command
+
+import systems
+from bench.processes import free_port
+from bench.server import Server, serving
+from contract import answers, recipe
+from contract.results import REQUESTS_COLUMNS, RunName
+
+UNRELIABLE = TEST_RECIPES / "unreliable"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def by_type(prefix: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of Locust's own statistics file by their type."""
+    return {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
+
+
+@pytest.mark.parametrize(
+    ("users", "batch_size", "examples"),
+    [(1, 1, 20), (4, 3, 100), (8, 8, 8), (32, 1, 10), (5, 7, 1000), (32, 8, 2000)],
+)
+def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_path, users, batch_size, examples):
+    """Whatever the users and the batch size, Locust's counts, the total and every request's row add up."""
+    prefix = tmp_path / "out"
+    options = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
+    done = locust("echo", echo_server.address, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"OK: {RunName('echo', batch_size, users, examples)}: ")
+
+    requests = ceil(examples / batch_size)
+    stats = by_type(prefix)
+    assert set(stats) == {"POST", "RUN", ""}
+    assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
+    assert stats["POST"]["Failure Count"] == stats["RUN"]["Failure Count"] == stats[""]["Failure Count"] == "0"
+
+    sent = rows(tmp_path / "out_requests.csv")
+    assert tuple(sent[0]) == REQUESTS_COLUMNS
+    assert [int(row["request"]) for row in sent] == list(range(requests))
+    assert sum(int(row["examples"]) for row in sent) == examples
+    assert int(sent[-1]["examples"]) == examples - (requests - 1) * batch_size
+
+    run = stats["RUN"]
+    assert (run["Name"], run["Request Count"]) == (str(RunName("echo", batch_size, users, examples)), "1")
+    last_answer_ms = max(int(row["answered_ns"]) for row in sent) / 1e6
+    assert float(run["Average Response Time"]) == pytest.approx(last_answer_ms, rel=1e-12)
+    assert min(int(row["sent_ns"]) for row in sent) >= 0
+
+
+def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
+    """The user count is the request concurrency: reached, and never passed."""
+    done = locust("echo", echo_server.address, "-u", 6, "--examples", 300, "--csv", tmp_path / "out")
+    assert done.returncode == 0
+    sent = rows(tmp_path / "out_requests.csv")
+    changes = sorted([(int(row["sent_ns"]), 1) for row in sent] + [(int(row["answered_ns"]), -1) for row in sent])
+    in_flight = [sum(change for _, change in changes[: end + 1]) for end in range(len(changes))]
+    assert max(in_flight) == 6
+
+
+@pytest.mark.parametrize("name", ["deepsegment_en", "efficientnet_b2"])
+def test_each_model_has_a_locustfile_that_names_its_recipe(command: Command, name: str):
+    """About ten lines, found by Locust as a user class."""
+    path = ROOT / "locustfiles" / f"{name}.py"
+    code = [
+        line for line in path.read_text().splitlines() if line.strip() and not line.strip().startswith(('"""', "#"))
+    ]
+    assert len(code) <= 10
+    listed = command("-m", "locust", "-f", path, "--list")
+    assert listed.returncode == 0, listed.stderr
+    assert "User" in listed.stdout
+    assert f'recipe = "{name}"' in path.read_text()
+
+
+@contextmanager
+def unreliable_server(example: str, expected: list[str], logs: Path) -> Iterator[Server]:
+    """Serve the unreliable recipe with a harmless example of its own; what the load sends is ``example``."""
+    chosen = recipe.load(UNRELIABLE)
+    answers.write(logs / "expected.json", expected)
+    with serving(chosen, systems.load("fastdeploy"), ["fine"], free_port(), 480, {}, logs) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("example", "says"),
+    [
+        ("fine,lie", "10 of 20 requests failed; 10 × wrong answer to input 0: 'a lie', not 'lie'"),
+        ("fine,fail", "10 of 20 requests failed; 10 × HTTP 500: server says: prediction failed predictor 0"),
+    ],
+)
+def test_any_failure_is_exit_code_1_and_a_last_line(locust: Command, tmp_path, example, says):
+    """What failed, and how many; the total is still there, and marked as failed."""
+    with unreliable_server(example, example.split(","), tmp_path) as server:
+        options = "-u", 1, "--examples", 20, "--csv", tmp_path / "out"
+        env = {"UNRELIABLE_EXAMPLE": example, "EXPECTED_ANSWERS": str(tmp_path / "expected.json")}
+        done = locust(UNRELIABLE, server.address, *options, **env)
+    assert done.returncode == 1
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("FAILED: unreliable batch_size=1 users=1 examples=20: ")
+    assert says in last
+    stats = by_type(tmp_path / "out")
+    assert (stats["POST"]["Request Count"], stats["POST"]["Failure Count"]) == ("20", "10")
+    assert stats["RUN"]["Failure Count"] == "1"
+    assert sum(bool(row["failure"]) for row in rows(tmp_path / "out_requests.csv")) == 10
+
+
+def test_a_wrong_answer_to_a_warm_up_ends_the_run_before_it_starts(locust: Command, echo_server: Server, tmp_path):
+    """Nothing is timed that is known to be wrong."""
+    answers.write(tmp_path / "expected.json", ["something else"])
+    done = locust("echo", echo_server.address, EXPECTED_ANSWERS=str(tmp_path / "expected.json"))
+    assert done.returncode == 1
+    assert re.search(r"FAILED: .*: no warm-up at \S+: wrong answer to input 0", done.stdout.splitlines()[-1])
+
+
+def test_a_request_that_takes_too_long_ends_the_run(locust: Command, tmp_path):
+    """A server that hangs does not make the load hang: no further request is issued."""
+    with unreliable_server("fine,wait", ["fine", "wait"], tmp_path) as server:
+        env = {"UNRELIABLE_EXAMPLE": "fine,wait", "EXPECTED_ANSWERS": str(tmp_path / "expected.json")}
+        done = locust(UNRELIABLE, server.address, "--examples", 20, "--request-timeout", 2, **env)
+    assert done.returncode == 1
+    assert "ended after 2 of 20 requests; 1 × no answer within 2 s" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("host", "options", "says"),
+    [
+        ("http://127.0.0.1:9", [], "no warm-up at http://127.0.0.1:9: ConnectionRefusedError"),
+        ("nowhere", [], "argument -H/--host: 'nowhere' is no server's address"),
+        ("http://127.0.0.1:9", ["-u", "0"], "argument -u/--users: 0 is not a whole number from 1 up"),
+        ("http://127.0.0.1:9", ["--batch-size", "0"], "argument --batch-size: '0' is not a whole number from 1 up"),
+        ("http://127.0.0.1:9", ["--examples", "0"], "argument --examples: '0' is not a whole number from 1 up"),
+        ("http://127.0.0.1:9", ["--master"], "leave out --master, --worker and --processes"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_exit_code_2(locust: Command, host, options, says):
+    """No traceback."""
+    done = locust("echo", host, *options)
+    assert done.returncode == 2
+    assert says in [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line][-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["nope", ""])
+def test_a_wrong_recipe_is_one_line_and_exit_code_2(locust: Command, name):
+    """With the names of those that there are."""
+    done = locust(name, "http://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "deepsegment_en, echo, efficientnet_b2" in done.stderr.splitlines()[-1]
+
+
+def test_something_else_than_fastdeploy_is_told(locust: Command):
+    """A web server that answers with a page is no server of a recipe."""
+    page = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=page.serve_forever, daemon=True).start()
+    done = locust("echo", f"http://127.0.0.1:{page.server_port}")
+    page.shutdown()
+    assert done.returncode == 1
+    assert "HTTP 501: answer is not json: " in done.stdout.splitlines()[-1]
+
+
+def test_a_connection_that_is_reset_is_a_failure_and_nothing_is_sent_twice(locust: Command):
+    """The server sees as many requests as the load counts."""
+    seen: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            connection, _ = listener.accept()
+            seen.append(connection.recv(65536))
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    done = locust("echo", f"http://127.0.0.1:{listener.getsockname()[1]}", "--warm-ups", 0, "--examples", 7)
+    assert done.returncode == 1
+    assert "7 of 7 requests failed" in done.stdout.splitlines()[-1]
+    assert len([body for body in seen if body.startswith(b"POST")]) == 7
+
+
+def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server, tmp_path):
+    """A run that was broken off is no run."""
+    options = "-f", "locustfiles/generic.py", "--headless", "--host", echo_server.address, "--csv", tmp_path / "out"
+    with (tmp_path / "log").open("w") as log:
+        locust = subprocess.Popen(
+            [sys.executable, "-m", "locust", *map(str, options), "--examples", "1000000"],
+            cwd=ROOT,
+            env={**os.environ, "RECIPE": "echo"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        deadline = time.monotonic() + 60
+        while "POST     echo" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        locust.send_signal(signal.SIGINT)
+        assert locust.wait(30) == 1
+    last = (tmp_path / "log").read_text().splitlines()[-1]
+    ended = re.search(
+        r"FAILED: echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests", last
+    )
+    assert ended, last
+    stats = by_type(tmp_path / "out")
+    assert "RUN" not in stats
+    assert stats["POST"]["Request Count"] == ended[1] == str(len(rows(tmp_path / "out_requests.csv")))

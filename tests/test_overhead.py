@@ -1,0 +1,188 @@
+"""Served minus baseline, paired within a round, per 10,000 examples."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from analysis import overhead, plots, text
+from analysis.results import Results, valid_run
+from contract.results import PLAN_COLUMNS
+
+PLAN = [
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000),
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000),
+]
+SERVED = [(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 5.0), (2, 8, 4, 2.5)]
+BASELINE = [(1, 8, 1.0), (2, 8, 2.0)]
+MANIFEST = {
+    "machine": {"processor": "P", "cores": 2, "memory_gib": 4, "system": "Linux 6"},
+    "versions": {"python": "3.11.7", "fastdeploy": "3.1.1"},
+    "written_at": "2026-01-02T03:04:05+00:00",
+    "commit": "abc",
+}
+
+
+def results(served=SERVED, baseline=BASELINE) -> Results:
+    served = pd.DataFrame(served, columns=["round", "batch_size", "concurrency", "total_s"])
+    baseline = pd.DataFrame(baseline, columns=["round", "batch_size", "total_s"])
+    return Results(
+        plan=pd.DataFrame(PLAN, columns=list(PLAN_COLUMNS)),
+        baseline=baseline.assign(recipe="echo", examples=1000),
+        served=served.assign(recipe="echo", system="fastdeploy", examples=1000, requests=125),
+        manifests=[MANIFEST],
+    )
+
+
+def row(summary: pd.DataFrame, concurrency: int) -> pd.Series:
+    return summary[summary["concurrency"] == concurrency].iloc[0]
+
+
+def test_overhead_is_scaled_and_paired_within_the_round():
+    """1,000 examples stand for a tenth of 10,000; each round's served run has its own round's baseline."""
+    pairs = overhead.pairs(results())
+    assert list(pairs["overhead_s"]) == [20.0, 5.0, 30.0, 5.0]
+    assert list(pairs["overhead_per_request_ms"]) == [16.0, 4.0, 24.0, 4.0]
+
+
+def test_a_summary_is_the_mean_over_rounds():
+    """Of both arms, and of their difference."""
+    one = row(overhead.summary(overhead.pairs(results())), 1)
+    assert (one.baseline_s, one.served_s, one.overhead_s) == (15.0, 40.0, 25.0)
+    assert one.ratio == pytest.approx(40 / 15)
+    assert (one.rounds, one.rounds_planned) == (2, 2)
+
+
+def test_a_run_that_is_missing_everywhere_prints_as_missing():
+    """Never 0, and never left out."""
+    table = text.published_table(overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]]))))
+    assert list(table["fastDeploy"]) == ["40.0", "missing"]
+    assert list(table["Overhead"]) == ["+25.0", "missing"]
+    assert list(table["Baseline"]) == ["15.0", "15.0"]
+
+
+def test_a_baseline_that_is_missing_prints_as_missing_beside_what_was_served():
+    """The overhead needs both arms."""
+    table = text.published_table(overhead.summary(overhead.pairs(results(baseline=[]))))
+    assert set(table["Baseline"]) == set(table["Overhead"]) == {"missing"}
+    assert list(table["fastDeploy"]) == ["40.0", "20.0"]
+
+
+def test_a_mean_of_fewer_rounds_than_planned_says_so():
+    """And is of rounds that have both arms."""
+    summary = overhead.summary(overhead.pairs(results(served=SERVED[:3])))
+    assert list(text.published_table(summary)["Overhead"]) == ["+25.0", "+5.00 (1 of 2 rounds)"]
+
+
+def test_results_without_any_run_make_a_table_of_missing():
+    """An experiment that was interrupted before its first run has a report, too."""
+    summary = overhead.summary(overhead.pairs(results([], [])))
+    assert set(text.published_table(summary)["Overhead"]) == {"missing"}
+    plots.overhead_per_request(summary)
+    plots.served_against_baseline(summary)
+
+
+def test_the_columns_of_the_published_table_never_change():
+    """It is the page's table."""
+    table = text.published_table(overhead.summary(overhead.pairs(results())))
+    assert list(table.columns) == ["Recipe", "Batch Size", "Baseline", "Req Concurrency", "fastDeploy", "Overhead"]
+    header = " ".join(text.markdown(table).splitlines()[0].split())
+    assert header == "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1234.5, "1234"),
+        (123.4, "123"),
+        (12.34, "12.3"),
+        (1.234, "1.23"),
+        (0.1234, "0.123"),
+        (0.0001, "< 0.001"),
+        (-0.0001, "> −0.001"),
+        (-12.34, "−12.3"),
+        (0.0, "0.000"),
+        (math.nan, "missing"),
+    ],
+)
+def test_numbers_have_three_digits_and_no_exponent(value, said):
+    """And NaN has a word."""
+    assert text.number(value) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(1.0, "+1.00"), (-1.0, "−1.00"), (0.0, "0.000"), (math.nan, "missing")])
+def test_an_overhead_has_a_sign(value, said):
+    """It may well be negative."""
+    assert text.signed(value) == said
+
+
+def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
+    """A reader who sees only the table is not misled."""
+    plan = results().plan
+    caption = text.caption(plan, [MANIFEST])
+    for part in ("Seconds per 10,000 examples", "**Scaled**: the runs had 1,000 (echo) examples", "Mean of 2 rounds"):
+        assert part in caption
+    assert "P, 2 cores" in caption
+    assert "python 3.11.7, fastdeploy 3.1.1" in caption
+    assert "2026-01-02, at commit abc" in caption
+    full = text.caption(plan[plan["round"] == 1].assign(examples=10_000), [MANIFEST])
+    assert "Scaled" not in full
+    assert "One round, so there is no interval." in full
+
+
+def test_the_overhead_per_request_is_a_table_of_concurrencies():
+    """A row for each batch size."""
+    table = text.per_request_table(overhead.summary(overhead.pairs(results())))
+    assert table.to_dict("list") == {
+        "Recipe": ["echo"],
+        "Batch Size": [8],
+        "1 concurrent": ["+20.0"],
+        "4 concurrent": ["+4.00"],
+    }
+
+
+STATS = pd.DataFrame(
+    [
+        ("POST", "echo batch_size=8", 125, 0, 11.0),
+        ("RUN", "echo batch_size=8 users=4 examples=1000", 1, 0, 1500.0),
+        (None, "Aggregated", 125, 0, 11.0),
+    ],
+    columns=["Type", "Name", "Request Count", "Failure Count", "Average Response Time"],
+)
+
+
+def planned():
+    return next(results().plan[1:2].itertuples())
+
+
+def test_a_served_run_is_read_from_locusts_own_csv():
+    """Its total is the average response time of the one RUN."""
+    run = valid_run(STATS, planned())
+    assert run is not None
+    assert (run["total_s"], run["requests"], run["concurrency"]) == (1.5, 125, 4)
+
+
+@pytest.mark.parametrize(
+    ("column", "place", "value"),
+    [
+        ("Failure Count", 0, 1),
+        ("Request Count", 0, 124),
+        ("Name", 1, "echo batch_size=8 users=4 examples=999"),
+        ("Type", 1, "POST"),
+    ],
+)
+def test_a_run_with_a_failure_or_a_wrong_count_is_no_run(column, place, value):
+    """It is missing, not a number."""
+    stats = STATS.copy()
+    stats.loc[place, column] = value
+    assert valid_run(stats, planned()) is None
+
+
+def test_plots_have_a_panel_for_each_recipe():
+    """With its name above it."""
+    summary = overhead.summary(overhead.pairs(results()))
+    both = pd.concat([summary, summary.assign(recipe="other")])
+    for figure in (plots.overhead_per_request(both), plots.served_against_baseline(both)):
+        assert [axes.get_title() for axes in figure.axes] == ["echo", "other"]

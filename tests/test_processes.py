@@ -1,0 +1,105 @@
+"""No process outlives the bench, whatever happens to either."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.processes import running
+from contract.recipe import ROOT
+
+# A command with a child of its own, neither of which ends when asked: it tells both process ids.
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child:
+    print(os.getpid(), child, flush=True)
+time.sleep(600)
+"""
+OBEDIENT = STUBBORN.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)", "")
+
+
+def told(log: Path) -> list[int]:
+    """Return the process ids that the command has written to its log."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if log.exists() and (words := log.read_text().split()):
+            return [int(word) for word in words]
+        time.sleep(0.02)
+    raise AssertionError("the command told nothing")
+
+
+def all_gone(pids: list[int], within_s: float = 20) -> bool:
+    """Say whether these processes have ended, or do within that time."""
+    deadline = time.monotonic() + within_s
+    while any(runs(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def runs(pid: int) -> bool:
+    """Say whether a process runs; one that has ended, but that nobody has waited for yet, does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_command_ends_with_its_block_and_with_all_its_descendants(tmp_path):
+    """A grandchild is not forgotten."""
+    with running("it", [sys.executable, "-c", OBEDIENT], {}, tmp_path / "log") as process:
+        pids = told(tmp_path / "log")
+        assert process.exit_code is None
+    assert all_gone(pids, within_s=1)
+
+
+def test_a_command_that_does_not_end_when_asked_is_killed(tmp_path, monkeypatch):
+    """After a grace, nobody is asked any more."""
+    with running("it", [sys.executable, "-c", STUBBORN], {}, tmp_path / "log"):
+        pids = told(tmp_path / "log")
+    assert all_gone(pids, within_s=1)
+
+
+def test_what_a_command_leaves_behind_is_ended(tmp_path):
+    """Its child would otherwise live on as an orphan."""
+    script = OBEDIENT.replace("time.sleep(600)", "time.sleep(0 if child else 600); sys.exit(7 if child else 0)")
+    with running("it", [sys.executable, "-c", script], {}, tmp_path / "log") as process:
+        pids = told(tmp_path / "log")
+        assert process.wait(20) == 7
+    assert all_gone(pids, within_s=1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_processes_end_when_the_bench_is_killed(tmp_path, how):
+    """Even with SIGKILL, after which it can do nothing more itself."""
+    bench = f"""
+import sys, time
+from pathlib import Path
+from bench.processes import running
+with running("it", [sys.executable, "-c", {STUBBORN!r}], {{}}, Path({str(tmp_path / "log")!r})):
+    time.sleep(600)
+"""
+    starter = subprocess.Popen([sys.executable, "-c", bench], cwd=ROOT)
+    pids = told(tmp_path / "log")
+    os.kill(starter.pid, how)
+    starter.wait()
+    assert all_gone(pids)
+
+
+def test_output_is_appended_to_the_log_and_variables_are_set(tmp_path):
+    """A server started again does not overwrite why the first one failed."""
+    log = tmp_path / "log"
+    for _ in range(2):
+        with running(
+            "it", [sys.executable, "-c", "import os; print(os.environ['WORD'])"], {"WORD": "hi"}, log
+        ) as process:
+            assert process.wait(20) == 0
+    assert process.last_lines() == "hi\nhi"
