@@ -80,6 +80,14 @@ def executed(folder: Path) -> nbformat.NotebookNode:
     return cast(nbformat.NotebookNode, notebook)
 
 
+def write_notebook(folder: Path) -> None:
+    """Execute the notebook on a results folder and keep it with its outputs."""
+    notebook = executed(folder)
+    for cell in notebook.cells:
+        cell.metadata.clear()  # when each cell ran: another value each time, and of no use to anybody
+    nbformat.write(notebook, NOTEBOOK)
+
+
 def as_html(notebook: nbformat.NotebookNode) -> str:
     """Return the notebook as a page of its own, without the code."""
     html, _ = HTMLExporter(

@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|report|serve``. Reads as what the project does, one command after another."""
+"""The command line: ``python -m bench run|report|publish|serve``. Reads as what the project does, one command after another."""
 
 import signal
 import sys
@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 import systems
+from analysis import readme
 from analysis import report as reports
 from bench import arms
 from bench import experiment as experiments
@@ -53,6 +54,16 @@ def run(experiment: Path, out: Path | None) -> None:
 def report(folder: Path) -> None:
     """Write the report of a results FOLDER anew: table.md, table.csv, plots and report.html."""
     _show_report(folder)
+
+
+@main.command()
+@click.argument("folder", type=EXISTING)
+def publish(folder: Path) -> None:
+    """Put a results FOLDER into docs/results, the README's table, its picture, and the notebook's outputs."""
+    try:
+        readme.publish(folder, ROOT)
+    except reports.NoResults as error:
+        misused(str(error))
 
 
 @main.command()

@@ -78,12 +78,12 @@ class Conductor:
         section, options = self._section, self._environment.parsed_options
         assert section is not None and options is not None
         self._outcome = Outcome(
-            self._name,
-            self._requests,
-            self._released_ns,
-            tuple(section.records),
-            section.refusal,
-            section.refused_for_host,
+            name=self._name,
+            requests=self._requests,
+            released_ns=self._released_ns,
+            records=tuple(section.records),
+            refusal=section.refusal,
+            refused_for_host=section.refused_for_host,
         )
         self._environment.process_exit_code = self._outcome.exit_code
         if self._outcome.is_complete:

@@ -36,7 +36,7 @@ class System(Protocol):
     LABEL: str
 
     def processes(self, recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
-        """Return the processes, in the order of starting, that serve the recipe in that folder (a copy) on 127.0.0.1."""
+        """Return the processes, in the order of starting, that serve the recipe copied to that folder on 127.0.0.1."""
 
     def facts(self, recipe: Path) -> dict[str, float]:
         """Return what the running system has chosen by itself and what a reader of its numbers has to know."""

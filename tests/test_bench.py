@@ -1,0 +1,294 @@
+"""``python -m bench``, run as a user runs it, on the real fastDeploy: whole, interrupted, resumed, misused."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+from conftest import ROOT, TEST_RECIPES, Command
+
+from bench.processes import free_port
+from contract import results
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+
+ECHO = """
+recipes = ["echo"]
+batch_sizes = [1, 8]
+concurrencies = [1, 4]
+examples = 60
+"""
+# Long enough to be interrupted in the middle.
+LONG = ECHO.replace("60", "3000")
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "my.toml"
+    path.write_text(text)
+    return path
+
+
+def run_folders(out: Path) -> dict[str, float]:
+    """Return the served runs that a results folder holds, with the time at which each was made."""
+    return {str(path.parent.relative_to(out)): path.stat().st_mtime for path in out.rglob(results.LOCUST_STATS_CSV)}
+
+
+def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Command, tmp_path: Path):
+    """From one command to the report, and nothing is done twice by the next."""
+    experiment, out = written(tmp_path, ECHO), tmp_path / "out"
+    done = command("-m", "bench", "run", experiment, "--out", out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| Recipe   |   Batch Size |   Baseline |   Req Concurrency |   fastDeploy |   Overhead |" in done.stdout
+    assert f"Report: {out / 'report.html'}" in done.stdout
+    assert re.search(r"^\[6/6\] round 1, echo fastdeploy, batch size 8 × 4 users: .* left$", done.stdout, re.MULTILINE)
+    assert "\x1b" not in done.stdout
+
+    part = out / "round-1" / "echo"
+    for name in ("baseline.csv", "baseline.log", "expected.json", "manifest.json"):
+        assert (part / name).is_file()
+    for cell in ("b1-c1", "b1-c4", "b8-c1", "b8-c4"):
+        files = {path.name for path in (part / "fastdeploy" / cell).iterdir()}
+        wanted = {"stats", "stats_history", "failures", "exceptions", "requests"}
+        assert {f"locust_{name}.csv" for name in wanted} < files
+        assert {"locust.log", "manifest.json", "server-loop.log", "server-rest.log"} < files
+    for name in ("plan.csv", "table.md", "table.csv", "report.html"):
+        assert (out / name).is_file()
+    table = pd.read_csv(out / "table.csv")
+    assert len(table) == 4
+    assert (table["overhead_s"] - (table["served_s"] - table["baseline_s"])).abs().max() < 1e-9
+
+    before = run_folders(out)
+    again = command("-m", "bench", "run", experiment, "--out", out)
+    assert again.returncode == 0
+    assert run_folders(out) == before
+    assert "round 1" not in again.stdout
+
+
+def test_a_results_folder_of_another_experiment_is_not_touched(command: Command, tmp_path: Path):
+    """The line says what differs and what to do."""
+    out = tmp_path / "out"
+    assert command("-m", "bench", "run", written(tmp_path, ECHO), "--out", out).returncode == 0
+    content = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    changed = written(tmp_path, ECHO.replace("60", "61") + "rounds = 2")
+    done = command("-m", "bench", "run", changed, "--out", out)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        f"error: {out} was made by a different experiment (examples, rounds differ); choose another with --out"
+    ]
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "nowhere.toml"], "error: nowhere.toml: there is no such file"),
+        (["run"], "Error: Missing argument 'EXPERIMENT'."),
+        (["report", "nowhere"], "error: nowhere is no results folder"),
+        (["serve", "nope"], "error: unknown recipe 'nope'"),
+        (["serve", "echo", "--system", "nope"], "error: unknown system 'nope'; there are: fastdeploy"),
+        (["serve", "echo", "--port", "70000"], "Error: Invalid value for '--port': 70000 is not in the range"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_exit_code_2(command: Command, arguments: list[str], says: str):
+    """No traceback."""
+    done = command("-m", "bench", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(says)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_holds_something_else_is_not_touched(command: Command, tmp_path: Path):
+    """Somebody's home folder, say."""
+    out = tmp_path / "precious"
+    out.mkdir()
+    (out / "thesis.txt").write_text("words")
+    done = command("-m", "bench", "run", written(tmp_path, ECHO), "--out", out)
+    assert done.returncode == 2
+    assert f"error: {out} holds something else than results" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_wrong_key_is_told_before_anything_is_made(command: Command, tmp_path: Path):
+    """Not even the folder."""
+    done = command("-m", "bench", "run", written(tmp_path, ECHO + "colour = 1"), "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "unknown key 'colour'; valid keys: " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tmp_path: Path, how: signal.Signals):
+    """Finished runs are kept and the rest is done; the run in hand is lost, and no process lives on."""
+    experiment, out = written(tmp_path, LONG), tmp_path / "out"
+    arguments = ["-m", "bench", "run", str(experiment), "--out", str(out)]
+    bench = subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not any(out.rglob("b1-c4.unfinished/locust.log")):
+        assert bench.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    bench.send_signal(how)
+    output, _ = bench.communicate(timeout=60)
+    assert bench.returncode not in {0, 2}
+    assert "Traceback" not in output
+    kept = run_folders(out)
+    assert "round-1/echo/fastdeploy/b1-c1" in kept
+
+    done = command(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    whole = {name: when for name, when in run_folders(out).items() if "unfinished" not in name}
+    assert sorted(whole) == [f"round-1/echo/fastdeploy/{cell}" for cell in ("b1-c1", "b1-c4", "b8-c1", "b8-c4")]
+    finished = {name: when for name, when in kept.items() if "unfinished" not in name}
+    assert finished.items() <= whole.items()
+    assert not list(out.rglob("*.unfinished"))
+    assert len(pd.read_csv(out / "round-1" / "echo" / "baseline.csv")) == 2
+
+
+def test_a_torn_baseline_row_is_made_again(command: Command, tmp_path: Path):
+    """A crash in the middle of a write costs that row."""
+    experiment, out = written(tmp_path, ECHO), tmp_path / "out"
+    assert command("-m", "bench", "run", experiment, "--out", out).returncode == 0
+    path = out / "round-1" / "echo" / "baseline.csv"
+    path.write_text(path.read_text()[:-5])
+    assert command("-m", "bench", "run", experiment, "--out", out).returncode == 0
+    assert list(pd.read_csv(path)["batch_size"]) == [1, 8]
+
+
+def test_a_recipe_of_somebody_elses_is_benchmarked_without_code(command: Command, tmp_path: Path):
+    """Two files, named by a path beside the experiment; FILE input, because its example is bytes."""
+    folder = tmp_path / "shouting"
+    folder.mkdir()
+    (folder / "example.py").write_text("example = [b'abc', b'xyz']")
+    (folder / "predictor.py").write_text(
+        "def predictor(inputs, batch_size=1):\n"
+        "    return [{'loud': item.upper(), 'size': len(item) / 7} for item in inputs]\n"
+    )
+    experiment = written(tmp_path, ECHO.replace('"echo"', '"./shouting"'))
+    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("| shouting |") == 4
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == [
+        "example.py",
+        "predictor.py",
+    ]
+
+
+def test_a_cell_that_fails_is_reported_and_the_others_go_on(command: Command, tmp_path: Path):
+    """With its reason and its log's path; it prints as missing, and is tried again next time."""
+    folder = Path(shutil.copytree(TEST_RECIPES / "unreliable", tmp_path / "moody"))
+    mood = tmp_path / "mood"
+    # Served, it fails on 8 inputs as long as the file is there. It is slow with 2, so that the start-up tuner, which
+    # tries more and more until it gets slower, never sends it 8.
+    (folder / "predictor.py").write_text(f"""
+import os, sys, time
+def predictor(inputs, batch_size=1):
+    if "--loop" in sys.argv and len(inputs) > 1:
+        time.sleep(0.01)
+        if len(inputs) >= 8 and os.path.exists({str(mood)!r}):
+            raise RuntimeError("not in the mood")
+    return list(inputs)
+""")
+    mood.touch()
+    experiment, out = written(tmp_path, ECHO.replace('"echo"', '"moody", "echo"')), tmp_path / "out"
+    done = command("-m", "bench", "run", experiment, "--out", out)
+    assert done.returncode == 1
+    failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
+    assert len(failures) == 2
+    for failure, cell in zip(failures, ("b8-c1", "b8-c4"), strict=True):
+        log = Path(re.search(r"\(log: (.*)\)", failure)[1])
+        assert log == out / "round-1" / "moody" / "fastdeploy" / f"{cell}.failed" / "locust.log"
+        assert "HTTP 500: server says: prediction failed" in failure
+        assert log.is_file()
+    assert done.stdout.count("missing |") == 4
+    assert done.stdout.count("| echo ") == 4
+
+    mood.unlink()
+    again = command("-m", "bench", "run", experiment, "--out", out)
+    assert again.returncode == 0, again.stderr
+    assert "missing" not in again.stdout
+    assert not list(out.rglob("*.failed"))
+
+
+@pytest.mark.parametrize(
+    ("predictor", "says"),
+    [
+        ("raise ImportError('no such model')", "ImportError: no such model"),
+        ("def predictor(inputs, batch_size=1): return [1.5 * 'x']", "TypeError"),
+    ],
+)
+def test_a_recipe_that_cannot_be_called_is_reported_and_the_others_go_on(command, tmp_path, predictor, says):
+    """Its runs are missing; the reason is the last line of its log."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "example.py").write_text("example = ['a']")
+    (folder / "predictor.py").write_text(predictor)
+    experiment = written(tmp_path, ECHO.replace('"echo"', '"broken", "echo"'))
+    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert f"baseline ended with exit code 1: {says}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.count("| broken ") == 4
+    assert "missing" in done.stdout
+
+
+def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, tmp_path: Path):
+    """What it said last is usually why."""
+    folder = tmp_path / "refusing"
+    folder.mkdir()
+    (folder / "example.py").write_text("example = ['a']")
+    (folder / "predictor.py").write_text(
+        "import sys\n"
+        "if '--loop' in sys.argv:\n    sys.exit('this model is not for serving')\n"
+        "def predictor(inputs, batch_size=1): return list(inputs)\n"
+    )
+    experiment = written(tmp_path, ECHO.replace('"echo"', '"./refusing"'))
+    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "its loop process ended with exit code 1" in done.stderr
+    assert "this model is not for serving" in done.stderr
+    log = tmp_path / "out" / "round-1" / "refusing" / "fastdeploy" / "loop.log"
+    assert str(log) in done.stderr
+    assert log.is_file()
+    served = command("-m", "bench", "serve", folder, "--port", 0)
+    assert served.returncode == 1
+    assert "this model is not for serving" in served.stderr
+
+
+def test_a_port_that_is_taken_is_told(command: Command):
+    """And what to do about it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = command("-m", "bench", "serve", "echo", "--port", port)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"error: port {port} is taken on 127.0.0.1; choose another with --port"]
+
+
+def test_a_recipe_is_served_until_ctrl_c_and_refuses_pickle(tmp_path: Path):
+    """For Locust started by hand; what a client pickled is not unpickled."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "bench", "serve", "echo", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    assert f"echo answers at http://127.0.0.1:{port} (optimal_batch_size" in server.stdout.readline()
+    refused = requests.post(f"http://127.0.0.1:{port}/infer?input_type=pickle", data=b"\x80\x04]\x94.", timeout=20)
+    assert refused.status_code == 400
+    assert b"pickle input disallowed" in refused.content
+    server.send_signal(signal.SIGINT)
+    output, _ = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert output == "stopped\n"

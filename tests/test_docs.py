@@ -1,0 +1,68 @@
+"""What the README says is so: its files are there, its commands work, its table is that of the published results."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from analysis import readme
+from contract.recipe import ROOT
+
+README = (ROOT / "README.md").read_text()
+PUBLISHED = ROOT / "docs" / "results" / "quick"
+
+
+def test_the_table_is_generated_from_the_published_results():
+    """Nobody has typed a number."""
+    assert readme.with_answer(README, PUBLISHED) == README
+
+
+def test_every_file_it_names_is_there():
+    """Code, experiments, pictures, links."""
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|toml|md|ipynb|json|png))`", README)
+    linked = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if not target.startswith("http")]
+    assert len(named) > 5
+    missing = [name for name in named + linked if not (ROOT / name).exists() and not name.startswith("results/")]
+    assert missing == []
+
+
+def targets(text: str) -> set[str]:
+    return set(re.findall(r"^([a-z]+):.*##", text, flags=re.MULTILINE))
+
+
+def test_every_target_it_names_is_in_the_makefile_and_in_its_help():
+    """And the other way round: help leaves none out."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert set(re.findall(r"`?make ([a-z]+)", README)) <= targets(makefile)
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"make ([a-z]+)", shown)) == targets(makefile)
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"python -m bench ([a-z]+)", README))))
+def test_every_command_it_names_is_one_of_the_benchs(command: str):
+    """Spelt as the command line has it."""
+    assert f"\ndef {command}(" in (ROOT / "bench" / "__main__.py").read_text()
+
+
+def test_every_module_of_ours_says_what_it_owns():
+    """A newcomer opens any file and knows why it is there."""
+    folders = ("contract", "systems", "bench", "analysis", "baseline", "locustfiles")
+    paths = [path for folder in folders for path in Path(ROOT, folder).glob("*.py")]
+    assert [path for path in paths if not path.read_text().startswith('"""')] == []
+
+
+def test_stages_do_not_import_each_other():
+    """They meet in files; what they share is in `contract`. Only the bench, which runs them, knows other stages."""
+    allowed = {
+        "contract": set(),
+        "systems": {"contract"},
+        "baseline": {"contract"},
+        "locustfiles": {"contract"},
+        "analysis": {"contract"},
+        "bench": {"contract", "systems", "analysis"},
+    }
+    for stage, others in allowed.items():
+        for path in Path(ROOT, stage).glob("*.py"):
+            imported = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE))
+            assert imported & (allowed.keys() - others - {stage}) == set(), path

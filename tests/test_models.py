@@ -1,0 +1,31 @@
+"""Both real models through `make bench`'s own path: baseline, fastDeploy, Locust, report."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, Command
+
+EXPERIMENT = """
+recipes = ["deepsegment_en", "efficientnet_b2"]
+batch_sizes = [4]
+concurrencies = [2]
+examples = 10
+"""
+
+
+@pytest.mark.usefixtures("no_orphans")
+def test_both_models_are_measured_end_to_end(command: Command, tmp_path: Path):
+    """A small run of each, with every answer checked against the direct arm's."""
+    settings = (ROOT / "experiments" / "quick.toml").read_text().split("rounds = 1")[1]
+    (tmp_path / "small.toml").write_text(EXPERIMENT + settings)
+    done = command("-m", "bench", "run", tmp_path / "small.toml", "--out", tmp_path / "out", timeout_s=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = pd.read_csv(tmp_path / "out" / "table.csv")
+    assert list(table["recipe"]) == ["deepsegment_en", "efficientnet_b2"]
+    assert table[["baseline_s", "served_s", "overhead_s"]].notna().all().all()
+    assert "missing" not in done.stdout
+    for recipe in table["recipe"]:
+        requests = pd.read_csv(tmp_path / "out" / "round-1" / recipe / "fastdeploy" / "b4-c2" / "locust_requests.csv")
+        assert list(requests["examples"]) == [4, 4, 2]
+        assert requests["failure"].isna().all()

@@ -1,0 +1,172 @@
+"""The shipped recipes: each importable alone, with the answers that it promises."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract import answers, recipe
+from contract.recipe import ROOT
+
+RECIPES = ROOT / "recipes"
+# What also runs on a recipe's own interpreter.
+OLD_SYNTAX = [path for folder in ("recipes", "contract", "baseline") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def called(name: str, code: str, **env: str) -> Any:
+    """Return what ``code`` prints as JSON, run in a recipe's folder by a Python that knows nothing of this project."""
+    script = f"import json\nfrom predictor import predictor\nfrom example import example\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=RECIPES / name,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("path", OLD_SYNTAX, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_recipes_interpreter_runs_keeps_to_the_syntax_of_python_3_7(path: Path):
+    """The models of the published page need an interpreter of their day."""
+    ast.parse(path.read_text(), feature_version=(3, 7))
+
+
+@pytest.mark.parametrize("name", recipe.available())
+def test_a_recipe_has_fastdeploys_format(name: str):
+    """Three files; their requirements are exact."""
+    files = {path.name for path in (RECIPES / name).iterdir()}
+    assert {"predictor.py", "example.py", "requirements.txt"} <= files
+    requirements = [line for line in (RECIPES / name / "requirements.txt").read_text().splitlines() if line[:1] != "#"]
+    assert all("==" in line for line in requirements)
+
+
+@pytest.mark.parametrize("name", ["deepsegment_en", "efficientnet_b2"])
+def test_a_recipes_versions_are_those_of_the_common_environment(name: str):
+    """What is measured here is what the recipe says it needs."""
+    common = set((ROOT / "requirements.txt").read_text().splitlines())
+    assert set((RECIPES / name / "requirements.txt").read_text().splitlines()) <= common
+
+
+def test_echo_returns_its_inputs():
+    """The floor."""
+    assert called("echo", "print(json.dumps(predictor(['a', ['b']], batch_size=2)))") == ["a", ["b"]]
+
+
+def test_deepsegment_segments_the_pages_example_as_the_page_says():
+    """Exactly, alone and in any batch; and a text that is none of its business changes nothing."""
+    code = """
+several = example * 3 + ["how are you"]
+print(json.dumps([predictor(example), predictor(several, batch_size=3), predictor(example * 70, batch_size=64)]))
+"""
+    segments = [
+        "I was hungry",
+        "i ordered a pizza and i went to the movies",
+        "which movie did you go to",
+        "i watched dark knight rises",
+        "oh how was it",
+        "it was a good movie",
+        "yeah thought so",
+    ]
+    alone, several, many = called("deepsegment_en", code)
+    assert alone == [segments]
+    assert several == [segments] * 3 + [["how are you"]]
+    assert many == [segments] * 70
+
+
+def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported():
+    """No call of a number, length or batch size that is new makes TensorFlow trace again, which takes seconds."""
+    code = """
+from predictor import model
+function = type(model).seqtag_model.predict_function
+before = function.experimental_get_tracing_count()
+for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
+    predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
+print(json.dumps([before, function.experimental_get_tracing_count()]))
+"""
+    before, after = called("deepsegment_en", code)
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "says"),
+    [
+        ("deepsegment_en", "DEEPSEGMENT_WEIGHTS", "choose 'shipped' or 'official'"),
+        ("efficientnet_b2", "EFFICIENTNET_B2_WEIGHTS", "is not a file; give a file, 'official', or nothing"),
+    ],
+)
+def test_an_unknown_choice_of_weights_is_told(name: str, variable: str, says: str):
+    """And what the choices are."""
+    with pytest.raises(AssertionError, match=says):
+        called(name, "", **{variable: "nope"})
+
+
+def test_efficientnet_says_which_weights_it_answers_with_and_keeps_a_bad_image_to_itself():
+    """Its slot says so; the neighbours' answers are what they are without it."""
+    code = """
+alone = predictor(example)
+mixed = predictor([b"not an image", example[0], example[0][:2000], example[0], b""], batch_size=2)
+print(json.dumps([alone, mixed, predictor([]), predictor([b""])]))
+"""
+    (alone,), mixed, none, bad = called("efficientnet_b2", code)
+    assert alone["weights"] == "random (seed 0)"
+    assert len(alone["top"]) == 5
+    ids, probabilities = zip(*alone["top"], strict=True)
+    assert all(0 <= number < 1000 for number in ids)
+    assert list(probabilities) == sorted(probabilities, reverse=True)
+    assert answers.same(alone, mixed[1])
+    assert answers.same(alone, mixed[3])
+    for place in (0, 2, 4):
+        assert mixed[place].keys() == {"weights", "error"}
+        assert "not a readable image" in mixed[place]["error"]
+    assert none == []
+    assert "error" in bad[0]
+
+
+def test_efficientnets_random_weights_answer_by_the_image():
+    """Otherwise a mixed-up answer could not be told from a right one."""
+    code = """
+import io
+from PIL import Image
+turned, file = Image.open(io.BytesIO(example[0])).rotate(180).convert("L"), io.BytesIO()
+turned.save(file, "PNG")
+print(json.dumps(predictor([example[0], file.getvalue()], batch_size=2)))
+"""
+    one, other = called("efficientnet_b2", code)
+    assert not answers.same(one, other)
+
+
+def test_efficientnet_takes_weights_from_a_local_file(tmp_path: Path):
+    """In upstream's format; its answers say so."""
+    path = tmp_path / "mine.pth"
+    code = f"""
+import torch
+from predictor import model
+torch.save(model.state_dict(), {str(path)!r})
+print(json.dumps(predictor(example)))
+"""
+    (random,) = called("efficientnet_b2", code)
+    (own,) = called("efficientnet_b2", "print(json.dumps(predictor(example)))", EFFICIENTNET_B2_WEIGHTS=str(path))
+    assert own["weights"] == "mine.pth"
+    assert answers.same(random["top"], own["top"])
+
+
+def test_the_photograph_is_a_photograph_whose_licence_is_stated():
+    """It may be redistributed, and the recipe says why."""
+    (photograph,) = recipe.load("efficientnet_b2").example
+    assert photograph.startswith(b"\xff\xd8")
+    assert "rocket.jpg" in (RECIPES / "efficientnet_b2" / "README.md").read_text()
+    assert "public domain" in (RECIPES / "efficientnet_b2" / "README.md").read_text()
+
+
+def test_the_model_card_says_what_the_checkpoint_is():
+    """Corpus, licence, held-out F1 and limits."""
+    card = (RECIPES / "deepsegment_en" / "MODEL_CARD.md").read_text()
+    for word in ("chitchat-dataset", "MIT", "F1", "Limits", "train.py"):
+        assert word in card
