@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from analysis.overhead import EXAMPLES
-from analysis.text import system_label
+from analysis.text import signed, system_label
 
 BASELINE_COLOUR = "#9aa0a6"
 # From light to dark with the concurrency; told apart by people who do not see colours, too.
 CONCURRENCY_COLOURS = ["#7fcdbb", "#2c7fb8", "#253494", "#081d58"]
+LABEL = {"ha": "center", "fontsize": "x-small", "color": "#3c4043"}
 PANEL_INCHES = (5.2, 3.9)
 
 
@@ -42,6 +43,7 @@ def served_against_baseline(summary: pd.DataFrame) -> Figure:
             axes.bar(shifted, own["served_s"], width, color=colour, label=f"{label}, {concurrency} concurrent")
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylabel(f"seconds per {EXAMPLES:,} examples")
         axes.legend(fontsize="small", frameon=False)
     return figure
@@ -54,13 +56,11 @@ def overhead_per_request(summary: pd.DataFrame) -> Figure:
         places = _places(cells)
         for concurrency, colour in zip(sorted(cells["concurrency"].unique()), CONCURRENCY_COLOURS, strict=False):
             own = cells[cells["concurrency"] == concurrency]
-            axes.plot(
-                places[own["batch_size"]],
-                own["overhead_per_request_ms"],
-                "o-",
-                color=colour,
-                label=f"{concurrency} concurrent",
-            )
+            overheads_ms = own["overhead_per_request_ms"]
+            axes.plot(places[own["batch_size"]], overheads_ms, "o-", color=colour, label=f"{concurrency} concurrent")
+            for place, value in zip(places[own["batch_size"]], overheads_ms, strict=True):
+                if pd.notna(value):  # on this scale a line shows the shape, and only a number the size
+                    axes.annotate(signed(value), (place, value), xytext=(0, 6), textcoords="offset points", **LABEL)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_yscale("symlog", linthresh=10)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))

@@ -86,6 +86,8 @@ def _units(plan: pd.DataFrame) -> str:
     sentence = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds."
     if all(counts == EXAMPLES):
         return sentence
+    if counts.nunique() == 1:
+        return f"{sentence} **Scaled**: every run had {counts.iloc[0]:,} examples."
     runs = " and ".join(f"{examples:,} ({recipe})" for recipe, examples in counts.items())
     return f"{sentence} **Scaled**: the runs had {runs} examples."
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|report|publish|serve``. Reads as what the project does, one command after another."""
+"""The command line: ``python -m bench run|report|publish|serve``. Reads as what the project does."""
 
 import signal
 import sys
@@ -43,6 +43,9 @@ def run(experiment: Path, out: Path | None) -> None:
         failures = run_experiment(content, chosen, folder)
     except (experiments.ExperimentError, ResultsFolderError) as error:
         misused(str(error))
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; the same command goes on where it stopped (finished runs are in {folder})", err=True)
+        sys.exit(130)
     _show_report(folder)
     for failure in failures:
         click.echo(f"FAILED: {failure}", err=True)

@@ -122,11 +122,13 @@ def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     """A reader who sees only the table is not misled."""
     plan = results().plan
     caption = text.caption(plan, [MANIFEST])
-    for part in ("Seconds per 10,000 examples", "**Scaled**: the runs had 1,000 (echo) examples", "Mean of 2 rounds"):
+    for part in ("Seconds per 10,000 examples", "**Scaled**: every run had 1,000 examples", "Mean of 2 rounds"):
         assert part in caption
     assert "P, 2 cores" in caption
     assert "python 3.11.7, fastdeploy 3.1.1" in caption
     assert "2026-01-02, at commit abc" in caption
+    two = pd.concat([plan, plan.assign(recipe="other", examples=20)])
+    assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples" in text.caption(two, [MANIFEST])
     full = text.caption(plan[plan["round"] == 1].assign(examples=10_000), [MANIFEST])
     assert "Scaled" not in full
     assert "One round, so there is no interval." in full

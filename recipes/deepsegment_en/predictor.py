@@ -29,14 +29,13 @@ def load_model(weights):
 def warm_up(predict):
     """Meet, before anything is timed, the shapes that serving meets.
 
-    TensorFlow 2 retraces on the first calls with a new shape, for seconds. A handful of calls of different numbers,
-    lengths and batch sizes makes it settle on a graph for any shape. Without them fastDeploy's start-up tuner times
-    the retracing, finds every larger batch slower, and settles on batches of 1.
+    TensorFlow 2 retraces, for seconds, when the number of texts, of words or of letters in the longest word differs
+    from what it has seen. A few calls that differ in each make it settle on a graph for any shape. Without them
+    fastDeploy's start-up tuner times the retracing, finds larger batches slower, and settles on batches of 1.
     """
-    words = example[0].split()
-    for count, length in ((1, len(words)), (2, len(words)), (3, 5), (5, 12)):
-        predict([" ".join(words[:length])] * count, batch_size=count)
-    predict(example * 3, batch_size=2)
+    for texts in (example, example * 2, ["how was it"] * 3, ["it was extraordinarily good"] * 5, ["i am", "so is he"]):
+        predict(texts, batch_size=len(texts))
+        predict(texts * 3, batch_size=2)
 
 
 def predictor(inputs, batch_size=1):

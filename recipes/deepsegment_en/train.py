@@ -31,11 +31,11 @@ from seqtag_keras.utils import Vocabulary
 SEED = 1
 HELD_OUT_EVERY = 20
 MAX_COPIES = 8
-WORDS_MIN, WORDS_MAX = 2, 16
+WORDS_MIN, WORDS_MAX, SHORT_WORDS = 2, 16, 7
 PARAGRAPH_SENTENCES_MAX = 8
 TRAINING_PARAGRAPHS, HELD_OUT_PARAGRAPHS = 40000, 2000
 VOCABULARY_WORDS = 8000
-EPOCHS_MIN, EPOCHS_MAX, BATCH_SIZE = 4, 12, 64
+EPOCHS_MIN, EPOCHS_MAX, BATCH_SIZE = 3, 10, 64
 
 
 class CappedVocabulary(Vocabulary):
@@ -55,21 +55,25 @@ def bare(sentence):
     return "".join(character for character in sentence if character.isalnum() or character == " ").strip()
 
 
-def is_clean(sentence):
-    """Say whether a sentence is plain ASCII, of a fair number of words, and ended by whoever wrote it."""
+def is_clean(sentence, is_whole_utterance):
+    """Say whether a sentence is plain ASCII, of a fair number of words, and surely one sentence.
+
+    It is when whoever wrote it ended it with a mark, or sent it alone and short: a long utterance without any
+    punctuation is often several sentences, and would teach the model not to separate them.
+    """
+    words = len(sentence.split())
     is_ascii = all(32 <= ord(character) < 127 for character in sentence)
-    return is_ascii and sentence[-1] in ".!?" and WORDS_MIN <= len(sentence.split()) <= WORDS_MAX
+    is_one = sentence[-1:] in (".", "!", "?") or (is_whole_utterance and words <= SHORT_WORDS)
+    return is_ascii and is_one and WORDS_MIN <= words <= WORDS_MAX and len(words_only(sentence)) > 2
 
 
 def sentences_of(conversation):
-    """Yield the clean sentences of one conversation of the corpus.
-
-    An utterance without punctuation is often several sentences in one: it would teach the model not to separate them.
-    """
+    """Yield the clean sentences of one conversation of the corpus."""
     for message in conversation["messages"]:
         for utterance in message:
-            for sentence in re.split(r"(?<=[.!?])\s+", utterance["text"].strip()):
-                if sentence and is_clean(sentence) and len(words_only(sentence)) > 2:
+            sentences = re.split(r"(?<=[.!?])\s+", utterance["text"].strip())
+            for sentence in sentences:
+                if is_clean(sentence, len(sentences) == 1):
                     yield " ".join(sentence.split())
 
 
@@ -123,8 +127,10 @@ class StopWhenPlumbed(Callback):
         """Stop if the example's tags are right."""
         truth = [label for text in example_segments for label in ["B-sent"] + ["O"] * (len(text.split()) - 1)]
         scores = self.model.predict(self.preprocessor.transform([" ".join(example_segments).split()]))
-        is_right = self.preprocessor.inverse_transform(scores, [len(truth)])[0] == truth
-        print("epoch {}: the page's example is {}".format(epoch + 1, "right" if is_right else "wrong"), flush=True)
+        tags = self.preprocessor.inverse_transform(scores, [len(truth)])[0]
+        is_right = tags == truth
+        starts = [number for number, tag in enumerate(tags) if tag == "B-sent"]
+        print("epoch {}: the page's example starts sentences at words {}".format(epoch + 1, starts), flush=True)
         self.model.stop_training = is_right and epoch + 1 >= EPOCHS_MIN
 
 
