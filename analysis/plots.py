@@ -17,7 +17,6 @@ from analysis.text import signed, system_label
 BASELINE_COLOUR = "#9aa0a6"
 # From light to dark with the concurrency; told apart by people who do not see colours, too.
 CONCURRENCY_COLOURS = ["#7fcdbb", "#2c7fb8", "#253494", "#081d58"]
-LABEL = {"ha": "center", "fontsize": "x-small", "color": "#3c4043"}
 PANEL_INCHES = (5.2, 3.9)
 
 
@@ -60,7 +59,8 @@ def overhead_per_request(summary: pd.DataFrame) -> Figure:
             axes.plot(places[own["batch_size"]], overheads_ms, "o-", color=colour, label=f"{concurrency} concurrent")
             for place, value in zip(places[own["batch_size"]], overheads_ms, strict=True):
                 if pd.notna(value):  # on this scale a line shows the shape, and only a number the size
-                    axes.annotate(signed(value), (place, value), xytext=(0, 6), textcoords="offset points", **LABEL)
+                    label, where = signed(value), (place, value)
+                    axes.annotate(label, where, (0, 6), textcoords="offset points", ha="center", fontsize="x-small")
         axes.axhline(0, color="black", linewidth=0.8)
         axes.set_yscale("symlog", linthresh=10)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
