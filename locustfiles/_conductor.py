@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 import gevent
 from _expected import NoExpectedAnswers, expected_answers
 from _files import log_run, write_final_stats, write_requests
-from _options import stop
+from _options import is_address, stop
 from _outcome import Outcome
 from _requests import Payloads, request_count, requests_of
 from _section import Section
@@ -62,6 +62,8 @@ class Conductor:
         self._requests = request_count(examples, batch_size)
         self._section, self._outcome = section, None
         self._released_ns: int | None = None
+        if not is_address(self._environment.host):  # the web form has taken anything
+            section.refuse(f"{self._environment.host!r} is no server's address", is_host=True)
         gevent.spawn(self._conduct, section)
 
     def _conduct(self, section: Section) -> None:
@@ -93,12 +95,13 @@ class Conductor:
 
     def _end(self) -> None:
         """End the test as Locust was started: the whole process if headless, else this run only."""
-        runner, options = self._environment.runner, self._environment.parsed_options
-        assert runner is not None and options is not None
-        if options.headless:
+        runner = self._environment.runner
+        assert runner is not None and self._outcome is not None
+        if self._is_headless:
             runner.quit()
         else:
             runner.stop()
+            print(self._outcome.line(), flush=True)
 
     def _on_quitting(self, **_: Any) -> None:
         was_broken_off = self._section is not None and self._outcome is None
@@ -112,5 +115,9 @@ class Conductor:
         assert options is not None
         if options.csv_prefix:
             write_final_stats(self._environment, options.csv_prefix)
-        if self._outcome is not None:
+        if self._outcome is not None and self._is_headless:
             print(self._outcome.line(), flush=True)
+
+    @property
+    def _is_headless(self) -> bool:
+        return bool(self._environment.parsed_options and self._environment.parsed_options.headless)

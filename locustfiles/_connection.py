@@ -29,10 +29,11 @@ class Connection:
         self._host = host
         self._path = urlsplit(host).path.rstrip("/") + path
         self._content_type = content_type
-        self._client = self._new_client()
+        self._client: HTTPClient | None = None
 
-    def _new_client(self) -> HTTPClient:
-        return HTTPClient.from_url(
+    def _connected(self) -> HTTPClient:
+        """Return the library's client, which connects with its first request."""
+        self._client = self._client or HTTPClient.from_url(
             self._host,
             headers={"Content-Type": self._content_type},
             concurrency=1,
@@ -40,20 +41,22 @@ class Connection:
             connection_timeout=CONNECT_TIMEOUT_S,
             network_timeout=None,  # the limit is on the whole request: a trickling answer would pass one on each read
         )
+        return self._client
 
     def post(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
         """Send ``body`` and return the answer's status and body. Raises NoAnswer if none is complete in time."""
         try:
             with gevent.Timeout(timeout_s):
-                response = self._client.post(self._path, body)
+                response = self._connected().post(self._path, body)
                 answer = bytes(response.read())
         except gevent.Timeout as error:
-            self._client = self._new_client()  # the old one's only connection is still waiting for that answer
+            self._client = None  # its only connection is still waiting for that answer
             raise RequestTimedOut(f"no answer within {timeout_s:g} s") from error
         except (OSError, HTTPParseError) as error:
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         return response.status_code, answer
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Close the connection, if there is one."""
+        if self._client is not None:
+            self._client.close()

@@ -56,7 +56,7 @@ class RecipeUser(User):
         """Connect, warm up, and wait for the release."""
         input_type = self._recipe.input_type
         self._connection = Connection(self.host or "", wire.PATHS[input_type], wire.CONTENT_TYPES[input_type])
-        if self._is_warm():
+        if not self._section.refusal and self._is_warm():
             self._number = self._section.arrive()
         self._section.released.wait()  # after a refusal, until the conductor has ended the run
 
