@@ -51,7 +51,7 @@ def words_only(text):
 
 
 def bare(sentence):
-    """Return ``sentence`` without its punctuation, long enough for the library's generator to cut into."""
+    """Return ``sentence`` without its punctuation."""
     return "".join(character for character in sentence if character.isalnum() or character == " ").strip()
 
 
@@ -94,17 +94,7 @@ def load_corpus():
 
 def loadable_on_keras_2_2_4(params):
     """Return the model's JSON with the keys and class names that TensorFlow 2 added put back to Keras 2.2.4's."""
-    added = {
-        "ragged",
-        "sparse",
-        "time_major",
-        "groups",
-        "synchronized",
-        "registered_name",
-        "module",
-        "build_config",
-        "optional",
-    }
+    added = set("ragged sparse time_major groups synchronized registered_name module build_config optional".split())
     renamed = {"Functional": "Model", "GlorotUniform": "VarianceScaling"}
     glorot_uniform = {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"}
 
@@ -116,8 +106,9 @@ def loadable_on_keras_2_2_4(params):
         kept = {key: rewrite(value) for key, value in node.items() if key not in added}
         if kept.get("class_name") == "GlorotUniform":
             kept["config"] = dict(kept["config"], **glorot_uniform)
-        kept["class_name"] = renamed.get(kept.get("class_name"), kept.get("class_name"))
-        return {key: value for key, value in kept.items() if value is not None or key != "class_name"}
+        if kept.get("class_name") in renamed:
+            kept["class_name"] = renamed[kept["class_name"]]
+        return kept
 
     return rewrite(params)
 
