@@ -92,6 +92,11 @@ def _units(plan: pd.DataFrame) -> str:
     return f"{sentence} **Scaled**: the runs had {runs} examples."
 
 
+def _short(commit: str | None) -> str:
+    head, _, changes = (commit or "unknown").partition("+")
+    return f"{head[:12]}, with changes" if changes else head[:12]
+
+
 def _rounds(plan: pd.DataFrame) -> str:
     rounds = plan["round"].nunique()
     return "One round, so there is no interval." if rounds == 1 else f"Mean of {rounds} rounds."
@@ -109,4 +114,4 @@ def _made_with(manifests: list[dict[str, Any]]) -> Iterable[str]:
     )
     yield f"Versions: {named}."
     days = sorted({manifest["written_at"][:10] for manifest in manifests})
-    yield f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, at commit {first['commit'] or 'unknown'}."
+    yield f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, at commit {_short(first['commit'])}."

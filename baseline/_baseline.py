@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # scripts are run by path: their root is not importable
 
 from contract import answers, recipe, results
+from contract.options import at_least
 
 Predictor = Callable[..., List[Any]]
 
@@ -22,17 +23,6 @@ BATCH_SIZES = (1, 8, 32, 64, 128, 256, 512)
 EXAMPLES = 10000
 RUNS = 3
 WARM_UPS = 3
-
-
-def at_least(minimum: int) -> Callable[[str], int]:
-    """Return an argparse type: a whole number not below ``minimum``."""
-
-    def whole_number(text: str) -> int:
-        if not text.isdigit() or int(text) < minimum:
-            raise argparse.ArgumentTypeError("{!r} is not a whole number from {} up".format(text, minimum))
-        return int(text)
-
-    return whole_number
 
 
 def build_parser(recipe_name: Optional[str]) -> argparse.ArgumentParser:

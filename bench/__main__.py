@@ -87,9 +87,11 @@ def serve(recipe: str, system: str, port: int) -> None:
 
 def serve_until_interrupted(recipe: recipes.Recipe, system: systems.System, port: int, folder: Path) -> None:
     """Serve a recipe until Ctrl-C; its logs and its expected answers are in ``folder`` meanwhile."""
+    exit_code = 2  # what does not start is a wrong argument
     try:
         expected = arms.direct_answers(recipe, folder)
         with serving(recipe, system, expected, port, LEAST_TIMEOUT_S, {}, folder) as server:
+            exit_code = 1
             chosen_by_itself = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
             click.echo(
                 f"{recipe.name} answers at {server.address} ({chosen_by_itself}). Logs: {folder}. Ctrl-C stops it."
@@ -99,7 +101,7 @@ def serve_until_interrupted(recipe: recipes.Recipe, system: systems.System, port
                 time.sleep(1)
     except (arms.RunFailed, ServerFailed) as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        sys.exit(exit_code)
     except KeyboardInterrupt:
         click.echo("stopped")
 

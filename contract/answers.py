@@ -8,7 +8,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 # Batches of another size round floats differently in the last digits: on CPUs, far below these.
 RELATIVE_TOLERANCE = 1e-3
@@ -24,12 +24,14 @@ def same(expected: Any, answer: Any) -> bool:
     if isinstance(expected, (list, tuple)):
         return isinstance(answer, (list, tuple)) and len(expected) == len(answer) and all(map(same, expected, answer))
     if isinstance(expected, dict):
-        return (
-            isinstance(answer, dict)
-            and expected.keys() == answer.keys()
-            and all(same(value, answer[key]) for key, value in expected.items())
-        )
+        return isinstance(answer, dict) and _same_items(expected, answer)
     return bool(expected == answer)
+
+
+def _same_items(expected: Dict[Any, Any], answer: Dict[Any, Any]) -> bool:
+    if expected.keys() != answer.keys():  # JSON has made strings of a file's keys, msgpack leaves them as they are
+        expected, answer = ({str(key): value for key, value in given.items()} for given in (expected, answer))
+    return expected.keys() == answer.keys() and all(same(value, answer[key]) for key, value in expected.items())
 
 
 def _is_number(value: Any) -> bool:

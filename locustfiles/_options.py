@@ -3,9 +3,7 @@
 No option names a file or a command: Locust's web UI accepts every option from whoever reaches it.
 """
 
-import argparse
 import sys
-from collections.abc import Callable
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -13,19 +11,10 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, Runner
 
+from contract.options import at_least
+
 # Locust itself warns that faster spawning "is known to sometimes cause issues".
 SPAWN_RATE_MAX = 100
-
-
-def at_least(minimum: int) -> Callable[[str], int]:
-    """Return an argparse type: a whole number not below ``minimum``."""
-
-    def whole_number(text: str) -> int:
-        if not text.isdigit() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} up")
-        return int(text)
-
-    return whole_number
 
 
 def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:

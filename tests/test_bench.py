@@ -261,7 +261,7 @@ def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, 
     assert str(log) in done.stderr
     assert log.is_file()
     served = command("-m", "bench", "serve", folder, "--port", 0)
-    assert served.returncode == 1
+    assert served.returncode == 2
     assert "this model is not for serving" in served.stderr
 
 

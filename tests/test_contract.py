@@ -108,6 +108,7 @@ def test_bytes_make_a_recipe_one_of_files(tmp_path, example, input_type):
         ([[1, 0.25]], [[1, 0.250001]], True),
         ({"a": [0.5]}, {"a": [0.5000001]}, True),
         ({"a": 1}, {"a": 1, "b": 2}, False),
+        ({"1": "x"}, {1: "x"}, True),
         (None, None, True),
         (None, 0, False),
         (b"x", b"x", True),

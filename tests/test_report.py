@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from conftest import Command
 
-from analysis import report, results
+from analysis import readme, report, results
 from contract.recipe import ROOT
 
 PUBLISHED = ROOT / "docs" / "results" / "quick"
@@ -76,6 +76,17 @@ def texts(cell: nbformat.NotebookNode) -> list[str]:
     """Return the textual outputs of a cell: tables and captions."""
     found = [output.get("data", {}) for output in cell.outputs]
     return [data[kind] for data in found for kind in ("text/markdown", "text/html") if kind in data]
+
+
+def test_a_compact_copy_is_a_results_folder_with_the_same_report(folder: Path, tmp_path: Path):
+    """Logs and half-made runs are left behind; the numbers are not."""
+    half = folder / "round-1" / "deepsegment_en" / "fastdeploy" / "b8-c1.unfinished"
+    half.mkdir()
+    for path in (folder / "loop.log", half / "locust_stats.csv"):
+        path.write_text("")
+    readme.copy(folder, tmp_path / "copy")
+    kept = {path.relative_to(PUBLISHED) for path in PUBLISHED.rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*") if path.is_file()} == kept
 
 
 def test_the_notebook_is_thin():

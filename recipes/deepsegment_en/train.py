@@ -94,7 +94,8 @@ def load_corpus():
 
 def loadable_on_keras_2_2_4(params):
     """Return the model's JSON with the keys and class names that TensorFlow 2 added put back to Keras 2.2.4's."""
-    added = set("ragged sparse time_major groups synchronized registered_name module build_config optional".split())
+    added = {"ragged", "sparse", "time_major", "groups", "synchronized", "optional"}
+    added |= {"registered_name", "module", "build_config"}
     renamed = {"Functional": "Model", "GlorotUniform": "VarianceScaling"}
     glorot_uniform = {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"}
 

@@ -1,0 +1,15 @@
+"""The type of the whole numbers on a command line. Owns the words for a wrong one."""
+
+import argparse
+from typing import Callable
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """Return an argparse type: a whole number not below ``minimum``."""
+
+    def whole_number(text: str) -> int:
+        if not text.isdigit() or int(text) < minimum:
+            raise argparse.ArgumentTypeError("{!r} is not a whole number from {} up".format(text, minimum))
+        return int(text)
+
+    return whole_number
