@@ -3,70 +3,93 @@
 Owns how they look. Each function takes a summary of one system and returns a figure; nothing is shown or saved here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from analysis.overhead import EXAMPLES
-from analysis.text import signed, system_label
+from analysis.text import number, signed, system_label
 
 BASELINE_COLOUR = "#9aa0a6"
 # From light to dark with the concurrency; told apart by people who do not see colours, too.
 CONCURRENCY_COLOURS = ["#7fcdbb", "#2c7fb8", "#253494", "#081d58"]
-PANEL_INCHES = (5.2, 3.9)
+PANEL_INCHES = (5.6, 3.9)
+# Below this many ms the scale of the overhead is linear, so that it can cross zero; above, logarithmic.
+LINEAR_MS = 10
 
 
 def served_against_baseline(summary: pd.DataFrame) -> Figure:
-    """Return bars of the seconds per 10,000 examples: called directly, and served at each concurrency."""
+    """Return points of the seconds per 10,000 examples: called directly, and served at each concurrency."""
     figure, panels = _panels(summary)
-    label = system_label(summary)
     for axes, cells in panels:
-        places = _places(cells)
-        concurrencies = sorted(cells["concurrency"].unique())
-        width = 0.8 / (1 + len(concurrencies))
-        baseline = cells.drop_duplicates("batch_size")
-        axes.bar(
-            places[baseline["batch_size"]] - 0.4 + width / 2,
-            baseline["baseline_s"],
-            width,
-            color=BASELINE_COLOUR,
-            label="called directly",
-        )
-        for number, (concurrency, colour) in enumerate(zip(concurrencies, CONCURRENCY_COLOURS, strict=False), start=1):
-            own = cells[cells["concurrency"] == concurrency]
-            shifted = places[own["batch_size"]] - 0.4 + width * (number + 0.5)
-            axes.bar(shifted, own["served_s"], width, color=colour, label=f"{label}, {concurrency} concurrent")
+        direct = cells.groupby("batch_size")["baseline_s"].first()
+        series = {
+            "called directly": (direct, BASELINE_COLOUR),
+            **_by_concurrency(cells, "served_s", f"{system_label(summary)}, "),
+        }
         axes.set_yscale("log")
+        for label, where, values, colour, _ in _side_by_side(series):
+            axes.plot(where, values, "o", color=colour, markersize=9, label=label)
+            _write(axes, where, values, number)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_ylabel(f"seconds per {EXAMPLES:,} examples")
-        axes.legend(fontsize="small", frameon=False)
-    return figure
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.margins(y=0.15)
+        axes.set_ylabel(f"seconds per {EXAMPLES:,} examples (log scale)")
+    return _with_legend(figure)
 
 
 def overhead_per_request(summary: pd.DataFrame) -> Figure:
-    """Return lines of the overhead of one request in ms by batch size, one for each concurrency."""
+    """Return bars of the overhead of one request in ms, by batch size, at each concurrency."""
     figure, panels = _panels(summary)
     for axes, cells in panels:
-        places = _places(cells)
-        for concurrency, colour in zip(sorted(cells["concurrency"].unique()), CONCURRENCY_COLOURS, strict=False):
-            own = cells[cells["concurrency"] == concurrency]
-            overheads_ms = own["overhead_per_request_ms"]
-            axes.plot(places[own["batch_size"]], overheads_ms, "o-", color=colour, label=f"{concurrency} concurrent")
-            for place, value in zip(places[own["batch_size"]], overheads_ms, strict=True):
-                if pd.notna(value):  # on this scale a line shows the shape, and only a number the size
-                    label, where = signed(value), (place, value)
-                    axes.annotate(label, where, (0, 6), textcoords="offset points", ha="center", fontsize="x-small")
+        axes.set_yscale("symlog", linthresh=LINEAR_MS)
+        for label, where, values, colour, width in _side_by_side(_by_concurrency(cells, "overhead_per_request_ms")):
+            axes.bar(where, values, width * 0.94, color=colour, label=label)
+            _write(axes, where, values, signed)
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_yscale("symlog", linthresh=10)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.set_ylabel("overhead per request, ms")
-        axes.legend(fontsize="small", frameon=False)
+        axes.margins(y=0.15)
+        axes.set_ylabel(f"overhead, ms per request (log beyond ±{LINEAR_MS})")
+    return _with_legend(figure)
+
+
+Series = dict[str, tuple["pd.Series[float]", str]]
+
+
+def _by_concurrency(cells: pd.DataFrame, column: str, before: str = "") -> Series:
+    """Return a column by batch size for each concurrency, with a label and a colour."""
+    by_concurrency = cells.groupby("concurrency")
+    return {
+        f"{before}{concurrency} concurrent": (own.set_index("batch_size")[column], colour)
+        for (concurrency, own), colour in zip(by_concurrency, CONCURRENCY_COLOURS, strict=False)
+    }
+
+
+def _side_by_side(series: Series) -> Iterator[tuple[str, list[float], list[float], str, float]]:
+    """Yield each label, its places on the x axis, its values, its colour and its width; a missing value is a gap."""
+    width = 0.75 / len(series)
+    for place, (label, (values, colour)) in enumerate(series.items()):
+        shift = (place - (len(series) - 1) / 2) * width
+        where = [number + shift for number, value in enumerate(values) if pd.notna(value)]
+        yield label, where, list(values.dropna()), colour, width
+
+
+def _write(axes: Axes, where: list[float], values: list[float], put: Callable[[float], str]) -> None:
+    """Write each value beside its mark: above, or below if it is negative."""
+    for place, value in zip(where, values, strict=True):
+        offset, side = ((0, 7), "bottom") if value >= 0 else ((0, -7), "top")
+        axes.annotate(put(value), (place, value), offset, textcoords="offset points", ha="center", va=side, fontsize=8)
+
+
+def _with_legend(figure: Figure) -> Figure:
+    """Put one legend for all panels below them."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return figure
 
 
@@ -78,20 +101,14 @@ def _panels(summary: pd.DataFrame) -> tuple[Figure, Iterator[tuple[Axes, pd.Data
 
     def prepared() -> Iterator[tuple[Axes, pd.DataFrame]]:
         for axes, recipe in zip(all_axes, recipes, strict=True):
-            cells = summary[summary["recipe"] == recipe]
-            places = _places(cells)
+            cells = summary[summary["recipe"] == recipe].sort_values("batch_size")
+            sizes = list(cells["batch_size"].unique())
             axes.set_title(recipe)
             axes.set_xlabel("batch size")
-            axes.set_xticks(places.to_numpy(), [str(size) for size in places.index])
+            axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(axis="y", color="#e8eaed")
             axes.set_axisbelow(True)
             yield axes, cells
 
     return figure, prepared()
-
-
-def _places(cells: pd.DataFrame) -> "pd.Series[int]":
-    """Return the place of each batch size on the x axis."""
-    sizes = sorted(cells["batch_size"].unique())
-    return pd.Series(range(len(sizes)), index=sizes)
