@@ -28,6 +28,7 @@ check: setup  ## lint, check the formatting and the types
 	cd locustfiles && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
 
 $(VENV)/installed: requirements.txt constraints.txt
+	@echo "Installing the pinned requirements into $(VENV): 2.6 GB, some minutes …"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
 	touch $@

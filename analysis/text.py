@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.overhead import EXAMPLES
 
 MISSING = "missing"
+NOT_PLANNED = "–"
 # What a reader of the table has to know the version of; the manifests hold all the others.
 NAMED_VERSIONS = ("python", "fastdeploy", "locust", "tensorflow", "deepsegment", "torch", "efficientnet-pytorch")
 
@@ -52,14 +53,10 @@ def _with_rounds(row: Any) -> str:
 
 def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the overhead of one request in ms, by recipe and batch size (rows) and concurrency (columns)."""
-    table = summary.pivot_table(
-        index=["recipe", "batch_size"],
-        columns="concurrency",
-        values="overhead_per_request_ms",
-        dropna=False,
-        sort=False,
-    )
-    table = table.map(signed).rename(columns=lambda concurrency: f"{concurrency} concurrent")
+    rows = summary[["recipe", "batch_size"]].drop_duplicates()
+    cells = summary.set_index(["recipe", "batch_size", "concurrency"])["overhead_per_request_ms"].map(signed)
+    table = cells.unstack().reindex(pd.MultiIndex.from_frame(rows)).fillna(NOT_PLANNED)
+    table = table.rename(columns=lambda concurrency: f"{concurrency} concurrent")
     table.columns.name = None
     return table.reset_index().rename(columns={"recipe": "Recipe", "batch_size": "Batch Size"})
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-# Before anything is measured: an example of a shipped model takes about this long.
+# As long as nothing of the kind is measured: an example of a shipped model takes about this long.
 FIRST_GUESS_S_PER_EXAMPLE = 0.03
 PLAIN_INTERVAL_S = 30
 
@@ -47,7 +47,7 @@ class Estimate:
         return max(expected[0] - current_s, 0.0) + sum(expected[1:]) if expected else 0.0
 
     def _per_example_s(self, kind: str) -> float:
-        alike = [(step, spent_s) for step, spent_s in self._finished if step.kind == kind] or self._finished
+        alike = [(step, spent_s) for step, spent_s in self._finished if step.kind == kind]
         if not alike:
             return FIRST_GUESS_S_PER_EXAMPLE
         return sum(spent_s for _, spent_s in alike) / sum(step.examples for step, _ in alike)
@@ -83,7 +83,8 @@ class Display:
     def begin(self, label: str) -> None:
         """Show what is being done now."""
         self._current, self._began_s = label, time.monotonic()
-        self._say(f"{label} …")
+        self.tick()
+        self.say(f"{label} …")
 
     def tick(self) -> None:
         """Show that it is still being done; to be called often."""
@@ -91,7 +92,7 @@ class Display:
         left = f"{self._done}/{self._count}, about {duration(self._estimate.seconds_left(since_s))} left"
         self._bar.update(self._task, description=f"{self._current} ({duration(since_s)})", left=left)
         if not self._console.is_terminal and time.monotonic() - self._last_line_s > PLAIN_INTERVAL_S:
-            self._say(f"{self._current} for {duration(since_s)}; {left}")
+            self.say(f"{self._current} for {duration(since_s)}; {left}")
 
     def finish(self, step: Step, result: str) -> None:
         """Show that a step is over and what it came to."""
@@ -99,9 +100,10 @@ class Display:
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         left = duration(self._estimate.seconds_left())
-        self._say(f"[{self._done}/{self._count}] {step.label}: {result}; about {left} left")
+        self.say(f"[{self._done}/{self._count}] {step.label}: {result}; about {left} left")
         self._began_s = time.monotonic()
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Show a line above the bar."""
         self._last_line_s = time.monotonic()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

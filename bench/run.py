@@ -52,6 +52,8 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path) -> list[str]:
         plan.write(planned, out)
         steps = [step for part in planned for step in steps_of(part)]
         with Display(steps) as display:
+            if not steps:
+                display.say(f"every run is in {out} already; to measure anew, remove it or choose another with --out")
             course = Course(experiment, display)
             for part in planned:
                 part.folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +72,11 @@ def claimed(out: Path, experiment: Experiment) -> Iterator[None]:
         raise ResultsFolderError(f"{out} is no folder; choose another with --out")
     if out.exists() and not record.exists() and any(out.iterdir()):
         raise ResultsFolderError(f"{out} holds something else than results; choose another folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".lock").touch()
+    except OSError as error:
+        raise ResultsFolderError(f"{out} cannot be written to ({error.strerror}); choose another with --out") from error
     with (out / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,13 +114,13 @@ def steps_of(part: Part) -> Iterator[Step]:
 def baseline_step(part: Part, batch_size: int) -> Step:
     """Return a baseline run as the display knows it."""
     label = f"round {part.round}, {part.recipe.name} baseline, batch size {batch_size}"
-    return Step(label, part.recipe.name, part.examples)
+    return Step(label, f"{part.recipe.name} baseline", part.examples)
 
 
 def served_step(part: Part, system: str, run: ServedRun) -> Step:
     """Return a served run as the display knows it."""
     label = f"round {part.round}, {part.recipe.name} {system}, batch size {run.batch_size} × {run.concurrency} users"
-    return Step(label, part.recipe.name, run.examples)
+    return Step(label, f"{part.recipe.name} {system}", run.examples)
 
 
 def baseline_arm(course: Course, part: Part) -> None:
@@ -161,6 +167,7 @@ def served_by_one_server(course: Course, part: Part, system: str, runs: list[Ser
         course.experiment.timeout_s_of(part.recipe.name),
         course.experiment.environment,
         logs,
+        course.display.tick,
     ) as server:
         for number, run in enumerate(runs, start=1):
             step = served_step(part, system, run)

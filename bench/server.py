@@ -6,7 +6,7 @@ Owns a server's life. How the system is started is the system's own description 
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from bench.processes import Process, running
 from contract import answers, wire
 from contract.recipe import NOT_SERVED, Recipe
 
-START_LIMIT_S = 600
+START_LIMIT_S = 1800  # a slow model is tried by fastDeploy in batches of up to 1024 before it is served
 POLL_S = 0.1
 
 
@@ -51,11 +51,13 @@ def serving(
     request_timeout_s: int,
     environment: Mapping[str, str],
     logs: Path,
+    tick: Callable[[], None] = lambda: None,
 ) -> Iterator[Server]:
     """Serve ``recipe`` for as long as the ``with`` block lasts.
 
     ``expected`` are the direct arm's answers to the example; the block is entered once the server gives them.
-    Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``.
+    Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``; ``tick`` is called
+    often while the server starts.
     """
     address = f"http://127.0.0.1:{port}"
     with ExitStack() as stack:
@@ -66,15 +68,16 @@ def serving(
         for process in system.processes(copy, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
-            wait_until_up(process, started)
+            wait_until_up(process, started, tick)
         wait_until_right(recipe, expected, address, started)
         yield Server(address, started, system.facts(copy))
 
 
-def wait_until_up(process: systems.ServerProcess, started: list[Process]) -> None:
+def wait_until_up(process: systems.ServerProcess, started: list[Process], tick: Callable[[], None]) -> None:
     """Return once the next process can be started. Raises ServerFailed if one of those started ends before."""
     deadline = time.monotonic() + START_LIMIT_S
     while not process.is_up():
+        tick()
         check_alive(started)
         if time.monotonic() > deadline:
             raise failed(f"its {process.name} process is not ready after {START_LIMIT_S} s", started)

@@ -1,5 +1,6 @@
 """``python -m bench``, run as a user runs it, on the real fastDeploy: whole, interrupted, resumed, misused."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -70,6 +71,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert again.returncode == 0
     assert run_folders(out) == before
     assert "round 1" not in again.stdout
+    assert f"every run is in {out} already" in again.stdout
 
 
 def test_a_results_folder_of_another_experiment_is_not_touched(command: Command, tmp_path: Path):
@@ -114,6 +116,27 @@ def test_a_folder_that_holds_something_else_is_not_touched(command: Command, tmp
     assert done.returncode == 2
     assert f"error: {out} holds something else than results" in done.stderr
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_used_is_told(command: Command, tmp_path: Path):
+    """A file, or a place where nothing can be made."""
+    experiment = written(tmp_path, ECHO)
+    for out, says in ((experiment, "is no folder"), (Path("/proc/results"), "cannot be written to")):
+        done = command("-m", "bench", "run", experiment, "--out", out)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {out} {says}")
+
+
+def test_a_folder_that_another_bench_writes_to_is_left_to_it(command: Command, tmp_path: Path):
+    """Two would make the same runs, and disturb each other's."""
+    experiment, out = written(tmp_path, ECHO), tmp_path / "out"
+    out.mkdir()
+    (out / "experiment.json").write_text("{}")
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = command("-m", "bench", "run", experiment, "--out", out)
+    assert done.returncode == 2
+    assert f"error: {out} is being written by another bench" in done.stderr
 
 
 def test_a_wrong_key_is_told_before_anything_is_made(command: Command, tmp_path: Path):

@@ -145,6 +145,14 @@ def test_the_overhead_per_request_is_a_table_of_concurrencies():
     }
 
 
+def test_a_cell_that_nobody_asked_for_is_not_missing():
+    """Recipes may have batch sizes and concurrencies of their own."""
+    summary = overhead.summary(overhead.pairs(results()))
+    other = summary[summary["concurrency"] == 4].assign(recipe="other", batch_size=64)
+    table = text.per_request_table(pd.concat([summary, other]))
+    assert table.to_numpy().tolist() == [["echo", 8, "+20.0", "+4.00"], ["other", 64, "–", "+4.00"]]
+
+
 STATS = pd.DataFrame(
     [
         ("POST", "echo batch_size=8", 125, 0, 11.0),

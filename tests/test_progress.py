@@ -18,12 +18,13 @@ def test_before_anything_is_measured_there_is_a_guess():
 
 
 def test_runs_are_expected_to_take_as_long_as_those_of_their_kind():
-    """Where there were none of a kind, as long as the others."""
+    """Where there were none of a kind yet, the guess holds."""
     estimate = Estimate(steps())
     estimate.finish(steps()[0], 10.0)
-    assert estimate.seconds_left() == pytest.approx(5 + 10)
-    assert estimate.seconds_left(current_s=3) == pytest.approx(2 + 10)
-    assert estimate.seconds_left(current_s=60) == pytest.approx(10)
+    guess = 100 * FIRST_GUESS_S_PER_EXAMPLE
+    assert estimate.seconds_left() == pytest.approx(5 + guess)
+    assert estimate.seconds_left(current_s=3) == pytest.approx(2 + guess)
+    assert estimate.seconds_left(current_s=60) == pytest.approx(guess)
     estimate.finish(steps()[2], 1.0)
     assert estimate.seconds_left() == pytest.approx(5)
 

@@ -1,0 +1,70 @@
+"""Every system goes through the same conformance test: what `bench` relies on, whichever serves."""
+
+from pathlib import Path
+
+import pytest
+import requests
+
+import systems
+from bench.processes import free_port, is_taken
+from bench.server import ServerFailed, ask, serving
+from contract import recipe
+
+pytestmark = pytest.mark.usefixtures("no_orphans")
+# One of text and one of files.
+FILES = (
+    "example = [b'abc', b'\\xff\\x00']",
+    "def predictor(inputs, batch_size=1): return [len(item) for item in inputs]",
+)
+
+
+@pytest.fixture(params=["text", "files"])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[recipe.Recipe, list]:
+    """Return a recipe and the right answers to its example."""
+    if request.param == "text":
+        chosen = recipe.load("echo")
+        return chosen, list(chosen.example)
+    folder = tmp_path / "sizes"
+    folder.mkdir()
+    for name, content in zip(("example.py", "predictor.py"), FILES, strict=True):
+        (folder / name).write_text(content)
+    return recipe.load(folder), [3, 2]
+
+
+@pytest.mark.parametrize("name", systems.available())
+def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_path: Path):
+    """It answers rightly, tells of itself, leaves the recipe's folder as it was, and frees its port."""
+    chosen, expected = served
+    system, port = systems.load(name), free_port()
+    before = sorted(chosen.folder.rglob("*"))
+    with serving(chosen, system, expected, port, 60, {}, tmp_path) as server:
+        assert ask(chosen, server.address) == expected
+        assert all(isinstance(value, int | float) for value in server.facts.values())
+        assert [process.exit_code for process in server.processes] == [None] * len(server.processes)
+        for process in server.processes:
+            assert process.log.parent == tmp_path
+    assert system.LABEL
+    assert sorted(chosen.folder.rglob("*")) == before
+    assert not is_taken(port)
+
+
+@pytest.mark.parametrize("name", systems.available())
+def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
+    """The direct arm's answer is the only right one."""
+    chosen = recipe.load("echo")
+    with (
+        pytest.raises(ServerFailed, match="but called directly it gives"),
+        serving(chosen, systems.load(name), ["else"], free_port(), 60, {}, tmp_path),
+    ):
+        pass
+
+
+def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """HOST, PORT and the like are common names."""
+    for name in ("HOST", "PORT", "TIMEOUT", "WORKERS", "BASE", "OPTIMAL_BATCH_SIZE", "PREDICTOR_NAME"):
+        monkeypatch.setenv(name, "7")
+    monkeypatch.setenv("ALLOW_PICKLE", "true")
+    chosen = recipe.load("echo")
+    with serving(chosen, systems.load("fastdeploy"), list(chosen.example), free_port(), 123, {}, tmp_path) as server:
+        meta = requests.get(f"{server.address}/meta", timeout=20).json()
+    assert (meta["timeout"], meta["is_pickle_allowed"]) == (123, False)
