@@ -4,15 +4,17 @@ Owns the order of events and the run's clock. What users do meanwhile is theirs 
 section's (``_section``), and how the result is put is the outcome's (``_outcome``).
 """
 
+import sys
 import time
 from argparse import Namespace
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import gevent
 from _expected import NoExpectedAnswers, expected_answers
 from _files import log_run, write_final_stats, write_requests
 from _options import is_address, stop
-from _outcome import Outcome
+from _outcome import FAILED, Outcome
 from _requests import Payloads, request_count, requests_of
 from _section import Section
 from locust.env import Environment
@@ -39,6 +41,7 @@ class Conductor:
         self._environment = environment
         self._user_class = cast(type[Participant], environment.user_classes[0])
         self._section: Section | None = None
+        self._released_ns: int | None = None
         self._outcome: Outcome | None = None
         try:
             self._recipe = load(self._user_class.recipe)
@@ -46,6 +49,7 @@ class Conductor:
         except (RecipeError, NoExpectedAnswers) as error:
             stop(str(error))
         environment.events.test_start.add_listener(self._on_test_start)
+        environment.events.test_stop.add_listener(self._on_test_stop)
         environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(self._on_quit)
 
@@ -60,11 +64,10 @@ class Conductor:
         self._user_class.take_part(self._recipe, payloads, section, options)
         self._name = RunName(self._recipe.name, batch_size, users, examples)
         self._requests = request_count(examples, batch_size)
-        self._section, self._outcome = section, None
-        self._released_ns: int | None = None
+        self._section, self._released_ns, self._outcome = section, None, None
         if not is_address(self._environment.host):  # the web form has taken anything
             section.refuse(f"{self._environment.host!r} is no server's address", is_host=True)
-        gevent.spawn(self._conduct, section)
+        self._conducting = gevent.spawn(self._conduct, section)
 
     def _conduct(self, section: Section) -> None:
         section.gathered.wait()
@@ -79,7 +82,7 @@ class Conductor:
         """Settle the outcome of the run, whole or broken off, and put it where it is looked for."""
         section, options = self._section, self._environment.parsed_options
         assert section is not None and options is not None
-        self._outcome = Outcome(
+        outcome = Outcome(
             name=self._name,
             requests=self._requests,
             released_ns=self._released_ns,
@@ -87,34 +90,48 @@ class Conductor:
             refusal=section.refusal,
             refused_for_host=section.refused_for_host,
         )
-        self._environment.process_exit_code = self._outcome.exit_code
-        if self._outcome.is_complete:
-            log_run(self._environment, self._outcome)
+        if outcome.is_complete:
+            log_run(self._environment, outcome)
         if options.csv_prefix:
-            write_requests(options.csv_prefix, self._outcome)
+            try:
+                write_requests(options.csv_prefix, outcome)
+            except OSError as error:
+                outcome = replace(outcome, refusal=f"its requests cannot be written: {error}")
+        self._outcome = outcome
+        self._environment.process_exit_code = outcome.exit_code
 
     def _end(self) -> None:
         """End the test as Locust was started: the whole process if headless, else this run only."""
         runner = self._environment.runner
-        assert runner is not None and self._outcome is not None
+        assert runner is not None
         if self._is_headless:
             runner.quit()
         else:
             runner.stop()
+
+    def _on_test_stop(self, **_: Any) -> None:
+        """Conclude a run that was broken off; nobody sends any more by now."""
+        if self._outcome is None:
+            self._conducting.kill(block=False)
+            self._conclude()
+        if not self._is_headless and self._outcome is not None:
             print(self._outcome.line(), flush=True)
 
     def _on_quitting(self, **_: Any) -> None:
-        was_broken_off = self._section is not None and self._outcome is None
-        if was_broken_off:
-            assert self._environment.runner is not None
-            self._environment.runner.stop()  # first, so that nobody sends any more while the counts are taken
-            self._conclude()
+        """Stop what is still running while its exit code can still be told."""
+        if self._section is not None and self._outcome is None and self._environment.runner is not None:
+            self._environment.runner.stop()
 
     def _on_quit(self, **_: Any) -> None:
+        """Complete the files, and say last what the run came to."""
         options = self._environment.parsed_options
         assert options is not None
-        if options.csv_prefix:
-            write_final_stats(self._environment, options.csv_prefix)
+        try:
+            if options.csv_prefix:
+                write_final_stats(self._environment, options.csv_prefix)
+        except OSError as error:
+            print(f"FAILED: the statistics cannot be written: {error}", flush=True)
+            sys.exit(FAILED)
         if self._outcome is not None and self._is_headless:
             print(self._outcome.line(), flush=True)
 

@@ -257,3 +257,18 @@ def test_the_web_form_starts_one_exact_run_after_another(echo_server: Server, tm
     assert "for 12 requests" in said[2]
     assert "Traceback" not in rest
     assert by_type(tmp_path / "out")["POST"]["Request Count"] == "12"
+
+
+def test_a_run_whose_files_cannot_be_written_is_no_run(locust: Command, echo_server: Server, tmp_path):
+    """A number without its evidence is not reported as right, and nothing hangs."""
+    (tmp_path / "out_requests.csv.new").mkdir()
+    done = locust("echo", echo_server.address, "--examples", 10, "--csv", tmp_path / "out")
+    assert done.returncode == 1
+    assert "its requests cannot be written" in done.stdout.splitlines()[-1]
+
+
+def test_a_run_that_locust_is_told_to_cut_short_is_no_run(locust: Command, echo_server: Server):
+    """`--run-time` ends it before its examples are through."""
+    done = locust("echo", echo_server.address, "--examples", 100000, "--run-time", "2s")
+    assert done.returncode == 1
+    assert re.search(r"FAILED: .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
