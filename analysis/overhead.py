@@ -42,8 +42,9 @@ def summary(paired: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each cell, in the plan's order: the means over its rounds.
 
     Columns: recipe, system, system_label, batch_size, concurrency, ``baseline_s``, ``served_s``, ``overhead_s``,
-    ``overhead_per_request_ms``, ``ratio`` (served / baseline), ``rounds`` (with both arms) and ``rounds_planned``. The
-    served arm and the overhead are means over the rounds that have both arms, so that they belong together.
+    ``overhead_per_request_ms``, ``ratio`` (served / baseline), ``rounds`` (with both arms) and ``rounds_planned``. Each
+    arm is the mean of the runs that it has; the overhead is the mean over the rounds that have both arms, because it is
+    paired within a round.
     """
     complete = paired["overhead_s"].notna()
     baseline_s = paired.groupby(CELL, sort=False)["baseline_s"].mean()

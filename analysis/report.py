@@ -22,6 +22,7 @@ __all__ = ["NoResults", "Written", "write"]
 
 NOTEBOOK = Path(__file__).with_name("overhead.ipynb")
 FOLDER_VARIABLE = "RESULTS"
+DPI = 144
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,13 @@ def write(folder: Path) -> Written:
     """Write the report of a results folder into it. Raises NoResults if it is none."""
     found = results.read(folder)
     summary = overhead.summary(overhead.pairs(found))
-    tables = [
-        f"{text.markdown(text.published_table(cells))}\n\n{text.caption(found.plan, found.manifests)}\n"
-        for _, cells in summary.groupby("system", sort=False)
-    ]
-    (folder / "table.md").write_text("\n".join(tables))
-    summary.to_csv(folder / "table.csv", index=False)
+    caption, tables = text.caption(found.plan, found.manifests), []
     for system, cells in summary.groupby("system", sort=False):
+        tables.append(f"{text.markdown(text.published_table(cells))}\n\n{caption}\n")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
+    (folder / "table.md").write_text("\n".join(tables))
+    summary.to_csv(folder / "table.csv", index=False)
     html = folder / "report.html"
     html.write_text(as_html(executed(folder)))
     return Written("\n".join(tables), html.resolve())
@@ -57,13 +56,13 @@ def write(folder: Path) -> Written:
 
 def save(figure: Figure, path: Path) -> None:
     """Save a plot as a picture that looks right on dense screens."""
-    figure.savefig(path, dpi=144)
+    figure.savefig(path, dpi=DPI)
 
 
 def picture(figure: Figure) -> Image:
     """Return a plot for display in a notebook."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=144)
+    figure.savefig(content, format="png", dpi=DPI)
     return Image(data=content.getvalue(), width=figure.get_figwidth() * 72)
 
 

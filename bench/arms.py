@@ -51,8 +51,10 @@ def drop_torn_row(path: Path) -> None:
         path.write_text(text[: text.rfind("\n") + 1])
 
 
-def run_baseline(experiment: Experiment, part: Part, batch_sizes: list[int], tick: Callable[[], None]) -> Iterator[int]:
-    """Time the direct arm for the given batch sizes, in one process; yield each as its run is done.
+def run_baseline(
+    experiment: Experiment, part: Part, batch_sizes: list[int], tick: Callable[[], None]
+) -> Iterator[tuple[int, float]]:
+    """Time the direct arm for the given batch sizes, in one process; yield each with its seconds as its run is done.
 
     Raises RunFailed if the script ends with an error.
     """
@@ -68,7 +70,8 @@ def run_baseline(experiment: Experiment, part: Part, batch_sizes: list[int], tic
             exit_code = _wait(process, tick)
             done = baseline_totals(part.baseline_csv)
             while waiting and waiting[0] in done:
-                yield waiting.pop(0)
+                batch_size = waiting.pop(0)
+                yield batch_size, done[batch_size]
             if exit_code is not None and waiting:
                 raise RunFailed(_reason(process, exit_code))
         process.wait(END_LIMIT_S)
@@ -79,8 +82,7 @@ def direct_answers(recipe: Recipe, folder: Path) -> list[Any]:
     path = folder / results.EXPECTED_JSON
     command = [*_baseline_command(recipe, path), "--runs", "0"]
     with running("baseline", command, {}, folder / "baseline.log") as process:
-        while (exit_code := process.wait(POLL_S)) is None:
-            pass
+        exit_code = _end_of(process)
     if exit_code:
         raise RunFailed(_reason(process, exit_code))
     return answers.read(path)
@@ -91,7 +93,7 @@ def run_served(
 ) -> float:
     """Make one served run with Locust and put its files in place. Returns its seconds; raises RunFailed."""
     clear(run.folder)
-    folder = run.folder.with_name(run.folder.name + UNFINISHED_SUFFIX)
+    folder = unfinished_folder(run.folder)
     folder.mkdir(parents=True)
     log_sizes = {process.log: process.log.stat().st_size for process in server.processes}
     environment = {
@@ -101,8 +103,7 @@ def run_served(
     }
     command = _locust_command(part, run, server, folder, experiment.timeout_s_of(part.recipe.name))
     with running("locust", command, environment, folder / "locust.log") as process:
-        while (exit_code := _wait(process, tick)) is None:
-            pass
+        exit_code = _end_of(process, tick)
     for log, size in log_sizes.items():
         (folder / f"server-{log.name}").write_bytes(log.read_bytes()[size:])
     manifest.write(
@@ -119,7 +120,7 @@ def run_served(
     )
     if exit_code:
         reason = _reason(process, exit_code)
-        keep_failure(folder, run.folder, reason)
+        keep_failure(run.folder, reason)
         raise RunFailed(reason.replace(str(folder), str(failed_folder(run.folder))))
     folder.rename(run.folder)
     return served_total_s(run.folder)
@@ -132,13 +133,19 @@ def served_total_s(folder: Path) -> float:
     return float(total_ms) / 1000
 
 
+def unfinished_folder(place: Path) -> Path:
+    """Return where the files of a run are while it is made."""
+    return place.with_name(place.name + UNFINISHED_SUFFIX)
+
+
 def failed_folder(place: Path) -> Path:
     """Return where the files of a failed run are kept until it is made again."""
     return place.with_name(place.name + FAILED_SUFFIX)
 
 
-def keep_failure(folder: Path, place: Path, reason: str) -> None:
-    """Keep a failed run's files, with the reason, under a name that no report takes for a result."""
+def keep_failure(place: Path, reason: str) -> None:
+    """Keep a failed run's files, if it has any yet, with the reason, under a name that no report takes for a result."""
+    folder = unfinished_folder(place)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / results.FAILURE_TXT).write_text(reason + "\n")
     folder.rename(failed_folder(place))
@@ -146,8 +153,8 @@ def keep_failure(folder: Path, place: Path, reason: str) -> None:
 
 def clear(place: Path) -> None:
     """Remove what earlier attempts at a run have left."""
-    for suffix in (FAILED_SUFFIX, UNFINISHED_SUFFIX):
-        shutil.rmtree(place.with_name(place.name + suffix), ignore_errors=True)
+    for folder in (failed_folder(place), unfinished_folder(place)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _baseline_command(recipe: Recipe, expected: Path) -> list[str]:
@@ -173,6 +180,13 @@ def _locust_command(part: Part, run: ServedRun, server: Server, folder: Path, ti
 def _wait(process: Process, tick: Callable[[], None]) -> int | None:
     tick()
     return process.wait(POLL_S)
+
+
+def _end_of(process: Process, tick: Callable[[], None] = lambda: None) -> int:
+    """Wait until a process has ended, calling ``tick`` often; return its exit code."""
+    while (exit_code := _wait(process, tick)) is None:
+        pass
+    return exit_code
 
 
 def _reason(process: Process, exit_code: int) -> str:

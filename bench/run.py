@@ -17,10 +17,8 @@ from bench.plan import Part, ServedRun
 from bench.processes import free_port
 from bench.progress import Display, Step
 from bench.server import ServerFailed, serving
-from contract import answers
+from contract import answers, results
 from contract.recipe import Recipe
-
-EXPERIMENT_JSON = "experiment.json"
 
 
 class ResultsFolderError(ValueError):
@@ -59,14 +57,14 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path) -> list[str]:
                 part.folder.mkdir(parents=True, exist_ok=True)
                 baseline_arm(course, part)
                 for system, runs in part.served.items():
-                    served_arm(course, part, system, [run for run in runs if not run.folder.exists()])
+                    served_arm(course, part, system, missing_runs(runs))
     return course.failures
 
 
 @contextmanager
 def claimed(out: Path, experiment: Experiment) -> Iterator[None]:
     """Hold a results folder for this process, made if need be, and check that it belongs to this experiment."""
-    record = out / EXPERIMENT_JSON
+    record = out / results.EXPERIMENT_JSON
     wanted = experiment.model_dump(mode="json")
     if out.exists() and not out.is_dir():
         raise ResultsFolderError(f"{out} is no folder; choose another with --out")
@@ -103,12 +101,17 @@ def missing_batch_sizes(part: Part) -> list[int]:
     return [batch_size for batch_size in part.batch_sizes if batch_size not in done]
 
 
+def missing_runs(runs: list[ServedRun]) -> list[ServedRun]:
+    """Return the served runs that are still to be made."""
+    return [run for run in runs if not run.folder.exists()]
+
+
 def steps_of(part: Part) -> Iterator[Step]:
     """Yield the runs of a part that are still to be made, as the display knows them."""
     for batch_size in missing_batch_sizes(part):
         yield baseline_step(part, batch_size)
     for system, runs in part.served.items():
-        yield from (served_step(part, system, run) for run in runs if not run.folder.exists())
+        yield from (served_step(part, system, run) for run in missing_runs(runs))
 
 
 def baseline_step(part: Part, batch_size: int) -> Step:
@@ -130,8 +133,7 @@ def baseline_arm(course: Course, part: Part) -> None:
         return
     course.display.begin(f"round {part.round}, {part.recipe.name} baseline")
     try:
-        for batch_size in arms.run_baseline(course.experiment, part, list(waiting), course.display.tick):
-            total_s = arms.baseline_totals(part.baseline_csv)[batch_size]
+        for batch_size, total_s in arms.run_baseline(course.experiment, part, list(waiting), course.display.tick):
             course.display.finish(baseline_step(part, batch_size), f"{total_s:.3f} s for {part.examples} examples")
             waiting.remove(batch_size)
     except arms.RunFailed as error:
@@ -147,7 +149,7 @@ def served_arm(course: Course, part: Part, system: str, waiting: list[ServedRun]
         except ServerFailed as error:
             for run in waiting:
                 arms.clear(run.folder)
-                arms.keep_failure(arms.failed_folder(run.folder), run.folder, f"no server: {error}")
+                arms.keep_failure(run.folder, f"no server: {error}")
                 report(course, served_step(part, system, run), f"no server: {error}")
             return
 

@@ -35,7 +35,7 @@ def _same_items(expected: Dict[Any, Any], answer: Dict[Any, Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float))  # ``same`` has dealt with bool, which Python counts among the integers
 
 
 def _same_number(expected: float, answer: float) -> bool:

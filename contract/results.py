@@ -14,6 +14,7 @@ BASELINE_COLUMNS = ("recipe", "batch_size", "run", "examples", "total_s")
 PLAN_CSV = "plan.csv"
 PLAN_COLUMNS = ("round", "recipe", "system", "system_label", "batch_size", "concurrency", "examples")
 
+EXPERIMENT_JSON = "experiment.json"
 EXPECTED_JSON = "expected.json"
 MANIFEST_JSON = "manifest.json"
 FAILURE_TXT = "failure.txt"
@@ -22,6 +23,7 @@ LOCUST_PREFIX = "locust"
 LOCUST_STATS_CSV = LOCUST_PREFIX + "_stats.csv"
 RUN_TYPE = "RUN"
 REQUESTS_SUFFIX = "_requests.csv"
+LOCUST_REQUESTS_CSV = LOCUST_PREFIX + REQUESTS_SUFFIX
 REQUESTS_COLUMNS = ("request", "user", "examples", "sent_ns", "answered_ns", "failure")
 
 _RUN_NAME = re.compile(

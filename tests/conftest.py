@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +18,18 @@ from contract import recipe
 ROOT = recipe.ROOT
 TEST_RECIPES = ROOT / "tests" / "recipes"
 
+PREDICTOR = "def predictor(inputs, batch_size=1): return list(inputs)\n"
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def write_recipe(folder: Path, example: str | None = "example = ['a']", predictor: str | None = PREDICTOR) -> Path:
+    """Make a recipe of the two files that it needs, or without one of them (None); return its folder."""
+    folder.mkdir()
+    for name, content in (("example.py", example), ("predictor.py", predictor)):
+        if content is not None:
+            (folder / name).write_text(content)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import TEST_RECIPES, Command
+from conftest import TEST_RECIPES, Command, write_recipe
 
 from contract import answers, recipe, results
 
@@ -81,15 +81,13 @@ def test_another_csv_is_not_written_into(command: Command, tmp_path: Path):
 
 def test_a_predictor_that_fails_or_answers_differently_gives_no_number(command: Command, tmp_path: Path):
     """A wrong answer may be faster; it is not recorded."""
-    folder = tmp_path / "drifting"
-    folder.mkdir()
-    (folder / "example.py").write_text("example = ['a', 'b']")
-    (folder / "predictor.py").write_text(
+    predictor = (
         "calls = []\n"
         "def predictor(inputs, batch_size=1):\n"
         "    calls.append(1)\n"
         "    return [str(len(calls) // 4)] * len(inputs)\n"
     )
+    folder = write_recipe(tmp_path / "drifting", "example = ['a', 'b']", predictor)
     path = tmp_path / "out.csv"
     done = command(SCRIPT, "--recipe", folder, "--examples", 10, "--csv", path)
     assert done.returncode == 1

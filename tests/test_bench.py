@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import requests
-from conftest import ROOT, TEST_RECIPES, Command
+from conftest import PREDICTOR, ROOT, TEST_RECIPES, Command, write_recipe
 
 from bench.processes import free_port
 from contract import results
@@ -190,13 +190,11 @@ def test_a_torn_baseline_row_is_made_again(command: Command, tmp_path: Path):
 
 def test_a_recipe_of_somebody_elses_is_benchmarked_without_code(command: Command, tmp_path: Path):
     """Two files, named by a path beside the experiment; FILE input, because its example is bytes."""
-    folder = tmp_path / "shouting"
-    folder.mkdir()
-    (folder / "example.py").write_text("example = [b'abc', b'xyz']")
-    (folder / "predictor.py").write_text(
+    predictor = (
         "def predictor(inputs, batch_size=1):\n"
         "    return [{'loud': item.upper(), 'size': len(item) / 7} for item in inputs]\n"
     )
+    folder = write_recipe(tmp_path / "shouting", "example = [b'abc', b'xyz']", predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"./shouting"'))
     done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -252,10 +250,7 @@ def predictor(inputs, batch_size=1):
 )
 def test_a_recipe_that_cannot_be_called_is_reported_and_the_others_go_on(command, tmp_path, predictor, says):
     """Its runs are missing; the reason is the last line of its log."""
-    folder = tmp_path / "broken"
-    folder.mkdir()
-    (folder / "example.py").write_text("example = ['a']")
-    (folder / "predictor.py").write_text(predictor)
+    write_recipe(tmp_path / "broken", predictor=predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"broken", "echo"'))
     done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 1
@@ -267,14 +262,8 @@ def test_a_recipe_that_cannot_be_called_is_reported_and_the_others_go_on(command
 
 def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, tmp_path: Path):
     """What it said last is usually why."""
-    folder = tmp_path / "refusing"
-    folder.mkdir()
-    (folder / "example.py").write_text("example = ['a']")
-    (folder / "predictor.py").write_text(
-        "import sys\n"
-        "if '--loop' in sys.argv:\n    sys.exit('this model is not for serving')\n"
-        "def predictor(inputs, batch_size=1): return list(inputs)\n"
-    )
+    predictor = f"import sys\nif '--loop' in sys.argv:\n    sys.exit('this model is not for serving')\n{PREDICTOR}"
+    folder = write_recipe(tmp_path / "refusing", predictor=predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"./refusing"'))
     done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 1

@@ -6,18 +6,10 @@ import sys
 
 import msgpack
 import pytest
+from conftest import write_recipe
 
 from contract import answers, recipe, wire
 from contract.results import RunName
-
-
-def make_recipe(folder, example="example = ['a']", predictor="def predictor(inputs, batch_size=1): return inputs"):
-    folder.mkdir()
-    if example is not None:
-        (folder / "example.py").write_text(example)
-    if predictor is not None:
-        (folder / "predictor.py").write_text(predictor)
-    return folder
 
 
 @pytest.mark.parametrize("name", recipe.available())
@@ -30,7 +22,7 @@ def test_every_shipped_recipe_loads_without_its_predictor(name):
 
 def test_a_recipe_of_somebody_elses_needs_two_files_and_no_more(tmp_path):
     """The folder gives the name; nothing else is asked of it."""
-    folder = make_recipe(tmp_path / "mine")
+    folder = write_recipe(tmp_path / "mine")
     chosen = recipe.load("mine", tmp_path)
     assert (chosen.name, chosen.folder, chosen.example, chosen.settings) == ("mine", folder, ("a",), ())
 
@@ -47,7 +39,7 @@ def test_a_recipe_of_somebody_elses_needs_two_files_and_no_more(tmp_path):
 )
 def test_an_incomplete_recipe_is_refused_in_one_line(tmp_path, content, says):
     """The line names the file and what is wrong with it."""
-    folder = make_recipe(tmp_path / "mine", **content)
+    folder = write_recipe(tmp_path / "mine", **content)
     with pytest.raises(recipe.RecipeError, match=says) as refused:
         recipe.load(folder)
     assert str(folder) in str(refused.value)
@@ -70,7 +62,7 @@ def test_inputs_repeat_the_example_from_any_place(tmp_path):
 
 def test_the_fingerprint_follows_content_and_settings_and_nothing_else(tmp_path, monkeypatch):
     """What a server leaves behind changes no answer; a file or a setting of the recipe may."""
-    folder = make_recipe(tmp_path / "mine", example="example = ['a']; settings = ['MY_WEIGHTS']")
+    folder = write_recipe(tmp_path / "mine", example="example = ['a']; settings = ['MY_WEIGHTS']")
     before = recipe.load(folder).fingerprint()
     (folder / "fastdeploy_dbs").mkdir()
     (folder / "fastdeploy_dbs" / "main_index.db").write_text("rows")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from conftest import write_recipe
 
 import systems
 from bench.processes import free_port, is_taken
@@ -24,11 +25,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[recipe.Recip
     if request.param == "text":
         chosen = recipe.load("echo")
         return chosen, list(chosen.example)
-    folder = tmp_path / "sizes"
-    folder.mkdir()
-    for name, content in zip(("example.py", "predictor.py"), FILES, strict=True):
-        (folder / name).write_text(content)
-    return recipe.load(folder), [3, 2]
+    return recipe.load(write_recipe(tmp_path / "sizes", *FILES)), [3, 2]
 
 
 @pytest.mark.parametrize("name", systems.available())
