@@ -3,7 +3,6 @@
 Owns the formats' names only; who writes and reads the files is each stage's own matter.
 """
 
-import re
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
@@ -24,11 +23,26 @@ LOCUST_STATS_CSV = LOCUST_PREFIX + "_stats.csv"
 RUN_TYPE = "RUN"
 REQUESTS_SUFFIX = "_requests.csv"
 LOCUST_REQUESTS_CSV = LOCUST_PREFIX + REQUESTS_SUFFIX
-REQUESTS_COLUMNS = ("request", "user", "examples", "sent_ns", "answered_ns", "failure")
-
-_RUN_NAME = re.compile(
-    r"(?P<recipe>\S+) batch_size=(?P<batch_size>\d+) users=(?P<users>\d+) examples=(?P<examples>\d+)"
+REQUESTS_COLUMNS = ("request", "worker", "user", "examples", "sent_ns", "answered_ns", "failure")
+LEDGER_SUFFIX = "_ledger.csv"
+LEDGER_COLUMNS = (
+    "worker",  # its number, and total for all of them
+    "name",
+    "users",
+    "requests_issued",
+    "requests_answered",
+    "requests_failed",
+    "examples_issued",
+    "examples_answered",
+    "examples_failed",
+    "span_s",  # from the release to the last answer: of a worker on its own clock, in total on the conductor's
+    "server_seen",  # requests, in total only; empty if the server keeps no count
+    "server_seen_least",
+    "server_seen_most",
+    "fault",
 )
+TOTAL = "total"
+VALID, INVALID = "VALID", "INVALID"
 
 
 @dataclass(frozen=True)
@@ -49,14 +63,6 @@ class RunName:
 
     def __str__(self) -> str:
         return "{0.recipe} batch_size={0.batch_size} users={0.users} examples={0.examples}".format(self)
-
-    @classmethod
-    def parse(cls, text: str) -> "RunName":
-        """Return the parts of a name that ``str`` made. Raises ValueError for any other text."""
-        match = _RUN_NAME.fullmatch(text)
-        if match is None:
-            raise ValueError("not the name of a run: {!r}".format(text))
-        return cls(match["recipe"], int(match["batch_size"]), int(match["users"]), int(match["examples"]))
 
 
 def round_folder(number: int) -> str:

@@ -23,11 +23,11 @@ class RequestTimedOut(NoAnswer):
 
 
 class Connection:
-    """A keep-alive connection that posts bodies to one path of one server."""
+    """A keep-alive connection that posts bodies to one server."""
 
-    def __init__(self, host: str, path: str, content_type: str) -> None:
+    def __init__(self, host: str, content_type: str) -> None:
         self._host = host
-        self._path = urlsplit(host).path.rstrip("/") + path
+        self._base_path = urlsplit(host).path.rstrip("/")
         self._content_type = content_type
         self._client: HTTPClient | None = None
 
@@ -43,11 +43,11 @@ class Connection:
         )
         return self._client
 
-    def post(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
-        """Send ``body`` and return the answer's status and body. Raises NoAnswer if none is complete in time."""
+    def post(self, path: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send ``body`` to ``path``; return the answer's status and body. Raises NoAnswer if there is none in time."""
         try:
             with gevent.Timeout(timeout_s):
-                response = self._connected().post(self._path, body)
+                response = self._connected().post(self._base_path + path, body)
                 answer = bytes(response.read())
         except gevent.Timeout as error:
             self._client = None  # its only connection is still waiting for that answer

@@ -4,15 +4,16 @@ Owns what is written beside and into Locust's own statistics. Knows nothing of h
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from _ledger import Ledger
 from _outcome import Outcome
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV
 
-from contract.results import REQUESTS_COLUMNS, REQUESTS_SUFFIX, RUN_TYPE
+from contract.results import LEDGER_COLUMNS, LEDGER_SUFFIX, REQUESTS_COLUMNS, REQUESTS_SUFFIX, RUN_TYPE, TOTAL
 
 
 def log_run(environment: Environment, outcome: Outcome) -> None:
@@ -23,18 +24,38 @@ def log_run(environment: Environment, outcome: Outcome) -> None:
         entry.log_error(None)
 
 
-def write_requests(prefix: str, outcome: Outcome) -> None:
-    """Write every request's times, in nanoseconds since the release, unrounded, in the order of sending."""
-    released_ns = outcome.released_ns or 0
+def write_requests(prefix: str, ledger: Ledger) -> None:
+    """Write every request's times, in nanoseconds since the release reached its worker, unrounded, in their order."""
 
     def write(file: IO[str]) -> None:
         writer = csv.writer(file)
         writer.writerow(REQUESTS_COLUMNS)
-        for record in sorted(outcome.records, key=lambda record: record.request):
-            times = record.sent_ns - released_ns, record.answered_ns - released_ns
-            writer.writerow((record.request, record.user, record.examples, *times, record.failure))
+        for worker, record in ledger.records():
+            writer.writerow((record.request, worker, *record[1:]))
 
     _replace(prefix + REQUESTS_SUFFIX, write)
+
+
+def write_ledger(prefix: str, outcome: Outcome) -> None:
+    """Write the run's account: a row for each worker, and one for all of them."""
+
+    def write(file: IO[str]) -> None:
+        writer = csv.writer(file)
+        writer.writerow(LEDGER_COLUMNS)
+        writer.writerows(ledger_rows(outcome))
+
+    _replace(prefix + LEDGER_SUFFIX, write)
+
+
+def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a run's account, by LEDGER_COLUMNS."""
+    ledger, seen = outcome.ledger, outcome.ledger.seen
+    for number, entry in enumerate(ledger.entries.values()):
+        span_s = "" if entry.span_ns is None else entry.span_ns / 1e9
+        yield (number, entry.name, entry.users, *entry.tally, span_s, "", "", "", entry.fault)
+    wall_s = outcome.wall_ns / 1e9 if outcome.is_answered else ""
+    server = ("", "", "") if seen.requests is None else (seen.requests, seen.least, seen.most)
+    yield (TOTAL, "", ledger.users, *ledger.total, wall_s, *server, outcome.problem)
 
 
 def write_final_stats(environment: Environment, prefix: str) -> None:

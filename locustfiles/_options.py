@@ -9,16 +9,22 @@ from urllib.parse import urlsplit
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
-from locust.runners import LocalRunner, Runner
+from locust.runners import Runner, WorkerRunner
 
 from contract.options import at_least
 
 # Locust itself warns that faster spawning "is known to sometimes cause issues".
 SPAWN_RATE_MAX = 100
+LOOPBACK = "127.0.0.1"
+WORKERS_MAX_WAIT_S = 120
 
 
 def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
-    """Add the load's options to Locust's command line and web form."""
+    """Add the load's options to Locust's command line and web form, and change defaults that do harm.
+
+    Locust would listen to the whole network, with no login, and would wait for workers for ever.
+    """
+    parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK, expect_workers_max_wait=WORKERS_MAX_WAIT_S)
     group = parser.add_argument_group("Exact load")
     group.add_argument("--batch-size", type=at_least(1), default=1, help="Examples in one request (default: 1)")
     group.add_argument("--examples", type=at_least(1), default=10000, help="Examples in the run (default: 10000)")
@@ -37,18 +43,18 @@ def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
     """Stop the process with one line and exit code 2 when the options cannot make a run."""
     options = environment.parsed_options
     assert options is not None
-    if not isinstance(runner, LocalRunner):
-        stop("this version runs the load in one process: leave out --master, --worker and --processes")
     if len(environment.user_classes) != 1:
         names = ", ".join(user_class.__name__ for user_class in environment.user_classes)
         stop(f"a run has one user class, but these are loaded: {names}; name one of them on the command line")
+    environment.reset_stats = False  # it would drop requests from the counts, and there is no ramp-up to forget
+    if isinstance(runner, WorkerRunner):
+        return  # the master has these
     if options.num_users is not None and options.num_users < 1:
         stop(f"argument -u/--users: {options.num_users} is not a whole number from 1 up")
     if options.headless and not is_address(environment.host):
         stop(f"argument -H/--host: {environment.host!r} is no server's address; give one, like http://127.0.0.1:8080")
     if options.spawn_rate is None:  # Locust's default, one user a second, would only delay the release
-        options.spawn_rate = min(options.num_users or 1, SPAWN_RATE_MAX)
-    environment.reset_stats = False  # it would drop requests from the counts, and there is no ramp-up to forget
+        options.spawn_rate = min(options.num_users or SPAWN_RATE_MAX, SPAWN_RATE_MAX)
 
 
 def is_address(host: str | None) -> bool:

@@ -27,6 +27,29 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Load:
+    """What a run sends.
+
+    Attributes:
+        batch_size: examples in one request.
+        examples: examples in the whole run.
+    """
+
+    batch_size: int
+    examples: int
+
+    @property
+    def requests(self) -> int:
+        """In how many requests the examples are sent: ceil(examples / batch_size)."""
+        return -(-self.examples // self.batch_size)
+
+    def request(self, number: int) -> Request:
+        """Return a request by its number; the last is smaller when ``examples`` is no multiple of ``batch_size``."""
+        first = number * self.batch_size
+        return Request(number, first, min(self.batch_size, self.examples - first))
+
+
+@dataclass(frozen=True)
 class Payload:
     """What a request sends and what the answer has to be.
 
@@ -39,18 +62,6 @@ class Payload:
     expected: list[Any]
 
 
-def request_count(examples: int, batch_size: int) -> int:
-    """Return in how many requests ``examples`` examples are sent: ceil(examples / batch_size)."""
-    return -(-examples // batch_size)
-
-
-def requests_of(examples: int, batch_size: int) -> Iterator[Request]:
-    """Yield the requests of a run in order; the last is smaller when ``examples`` is no multiple of ``batch_size``."""
-    for number in range(request_count(examples, batch_size)):
-        first = number * batch_size
-        yield Request(number, first, min(batch_size, examples - first))
-
-
 class Payloads:
     """The payloads of a run, each distinct one encoded once, before the clock."""
 
@@ -59,17 +70,25 @@ class Payloads:
         self._expected = expected
         self._encoded: dict[tuple[int, int], Payload] = {}
 
-    def prepare(self, examples: int, batch_size: int) -> None:
-        """Encode every payload that a run of that size will send."""
-        for request in requests_of(examples, batch_size):
-            self.of(request)
+    def prepare(self, load: Load) -> Iterator[None]:
+        """Encode every payload that the load sends, one for each step of the iteration.
+
+        The inputs are the example's over and over, so that after as many requests the payloads repeat themselves; only
+        the last request may be of a size of its own.
+        """
+        for number in {*range(min(load.requests, len(self._recipe.example))), load.requests - 1}:
+            self.of(load.request(number))
+            yield
 
     def of(self, request: Request) -> Payload:
         """Return the payload of a request, encoding it if this is the first with these inputs."""
-        period = len(self._recipe.example)
-        key = (request.first_input % period, request.examples)
+        key = self._key(request)
         if key not in self._encoded:
+            period = len(self._recipe.example)
             inputs = self._recipe.inputs(request.examples, request.first_input)
             expected = [self._expected[(key[0] + place) % period] for place in range(request.examples)]
             self._encoded[key] = Payload(wire.encode(inputs, self._recipe.input_type), expected)
         return self._encoded[key]
+
+    def _key(self, request: Request) -> tuple[int, int]:
+        return request.first_input % len(self._recipe.example), request.examples

@@ -1,25 +1,26 @@
 """The users of one process and the requests that they share: who is ready, what is next, what came of it.
 
 Owns the state of a run within one process. It reads no clock: times are given to it. It knows nothing of HTTP, nor of
-whether other processes take part.
+whether the run is conducted from this process or from another.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
-from _requests import Request
+from _requests import Load, Request
+from _shares import Lease
 from gevent.event import Event
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What came of one request.
 
     Attributes:
         request: the request's number in the run.
-        user: the number of the user that sent it.
+        user: the number of the user that sent it, in its process.
         examples: how many inputs it sent.
-        sent_ns: when its first byte was sent, on this process's monotonic clock.
+        sent_ns: when its first byte was sent, on its process's monotonic clock; in a finished run since the release.
         answered_ns: when its answer was complete, or its failure known, on the same clock.
         failure: what went wrong in one line, or nothing.
     """
@@ -32,53 +33,160 @@ class Record:
     failure: str
 
 
+class Tally(NamedTuple):
+    """How much of a run a process has done.
+
+    Attributes:
+        requests_issued: requests that users have taken to send.
+        requests_answered: those of them that got a right answer.
+        requests_failed: those that did not.
+        examples_issued: the examples in the requests issued.
+        examples_answered: the examples in the requests answered.
+        examples_failed: the examples in the requests failed.
+    """
+
+    requests_issued: int = 0
+    requests_answered: int = 0
+    requests_failed: int = 0
+    examples_issued: int = 0
+    examples_answered: int = 0
+    examples_failed: int = 0
+
+
+class Superior(Protocol):
+    """What a section tells whoever conducts the run."""
+
+    def arrived(self, users: int) -> None:
+        """Tell how many users of this section are connected and warm."""
+
+    def refused(self, reason: str, is_host: bool) -> None:
+        """Tell that a user cannot take part; ``is_host`` if that is because nobody answers at the given address."""
+
+    def wants(self) -> None:
+        """Tell that the section is running low on requests."""
+
+    def abandoned(self) -> None:
+        """Tell that the section issues no further request: the run cannot become valid."""
+
+    def done(self, last_answered_ns: int | None) -> None:
+        """Tell that every request of the section has ended; the last at that time, on this process's clock."""
+
+
 class Section:
     """One process's part of a run.
 
-    Users arrive, wait for the release, and take requests until none is left. Whoever conducts the run waits for
-    ``gathered``, releases, and waits for ``finished``.
+    Users arrive, wait for the release, and take requests until none is left. Whoever conducts supplies the requests.
     """
 
-    def __init__(self, users: int, requests: Iterable[Request]) -> None:
-        self.users = users
+    def __init__(self, load: Load, superior: Superior) -> None:
         self.records: list[Record] = []
-        self.arrived = 0
-        self.refusal = ""
-        self.refused_for_host = False
-        self.gathered = Event()
         self.released = Event()
-        self.finished = Event()
-        self._waiting = iter(requests)
-        self._in_flight = 0
-        self._next: Request | None = next(self._waiting, None)
+        self.refusal = ""
+        self.is_closed = False
+        self._load = load
+        self._superior = superior
+        self._users = 0
+        self._stock: deque[range] = deque()
+        self._stocked = 0
+        self._is_last = False
+        self._is_asking = False
+        self._is_done = False
+        self._restocked = Event()
+        self._issued = self._examples_issued = 0
+        self._failed = self._examples_failed = self._examples_ended = 0
+
+    @property
+    def tally(self) -> Tally:
+        """How much of the run this section has done so far."""
+        answered = len(self.records) - self._failed
+        examples = self._examples_issued, self._examples_ended - self._examples_failed, self._examples_failed
+        return Tally(self._issued, answered, self._failed, *examples)
 
     def arrive(self) -> int:
         """Report one user connected and warm. Returns the user's number, from 0."""
-        self.arrived += 1
-        if self.arrived == self.users:
-            self.gathered.set()
-        return self.arrived - 1
+        self._users += 1
+        self._superior.arrived(self._users)
+        return self._users - 1
 
-    def refuse(self, reason: str, is_host: bool) -> None:
-        """Report that a user cannot take part, so that the run does not start; ``is_host`` if nobody answered it."""
+    def refuse(self, reason: str, is_host: bool = False) -> None:
+        """Report that a user cannot take part, or not any more; the first reason counts."""
         if not self.refusal:
-            self.refusal, self.refused_for_host = reason, is_host
-        self.gathered.set()
+            self.refusal = reason
+            self._superior.refused(reason, is_host)
+
+    def supply(self, lease: Lease) -> None:
+        """Add requests to those that the users take."""
+        if lease.requests:
+            self._stock.append(range(lease.first, lease.first + lease.requests))
+            self._stocked += lease.requests
+        self._is_last, self._is_asking = self._is_last or lease.is_last, False
+        self._restocked.set()
+        self._ask_if_low()
+        self._end_if_done()
 
     def requests(self) -> Iterator[Request]:
         """Yield to one user the next requests that nobody has taken, one at a time, until none is left."""
-        while self._next is not None:
-            request, self._next = self._next, next(self._waiting, None)
-            self._in_flight += 1
+        while (number := self._take()) is not None:
+            request = self._load.request(number)
+            self._issued += 1
+            self._examples_issued += request.examples
             yield request
-
-    def abandon(self) -> None:
-        """Issue no further request: the run cannot become valid any more."""
-        self._next = None
 
     def record(self, record: Record) -> None:
         """Note what came of a request; the last one ends the section's run."""
         self.records.append(record)
-        self._in_flight -= 1
-        if self._next is None and not self._in_flight:
-            self.finished.set()
+        self._examples_ended += record.examples
+        if record.failure:
+            self._failed += 1
+            self._examples_failed += record.examples
+        self._end_if_done()
+
+    def close(self) -> None:
+        """Count nothing that ends from now on: the records are handed in."""
+        self.is_closed = True
+        if not self._is_done:
+            self._stock.clear()
+            self._stocked, self._is_last = 0, True
+            self._restocked.set()
+
+    def records_since(self, released_ns: int) -> list[Record]:
+        """Return the records with their times counted from the release."""
+        return [
+            record._replace(sent_ns=record.sent_ns - released_ns, answered_ns=record.answered_ns - released_ns)
+            for record in self.records
+        ]
+
+    def abandon(self, is_told: bool = False) -> None:
+        """Issue no further request: the run cannot become valid any more. Says so unless it ``is_told`` so."""
+        self._stock.clear()
+        self._stocked, self._is_last = 0, True
+        self._restocked.set()
+        if not is_told:
+            self._superior.abandoned()
+        self._end_if_done()
+
+    def _take(self) -> int | None:
+        while not self._stock:
+            if self._is_last:
+                return None
+            self._restocked.clear()
+            self._restocked.wait()
+        numbers = self._stock[0]
+        if len(numbers) > 1:
+            self._stock[0] = numbers[1:]
+        else:
+            self._stock.popleft()
+        self._stocked -= 1
+        self._ask_if_low()
+        return numbers[0]
+
+    def _ask_if_low(self) -> None:
+        """Ask for more while each user still has one request: its answer takes longer than the next lease."""
+        if self._stocked < self._users and not self._is_last and not self._is_asking:
+            self._is_asking = True
+            self._superior.wants()
+
+    def _end_if_done(self) -> None:
+        if self._is_last and not self._stock and len(self.records) == self._issued and not self._is_done:
+            self._is_done = True
+            self._superior.done(max((record.answered_ns for record in self.records), default=None))

@@ -131,19 +131,26 @@ def test_a_body_holds_the_inputs(inputs, input_type):
         (b"<html>", "answer is not json"),
         (b"[1]", "answer is no object"),
         (b'{"success": false, "reason": "timeout", "prediction": null}', "server says: timeout"),
-        (b'{"success": true, "prediction": null}', "no list 'prediction'"),
+        (b'{"success": true, "unique_id": "id-7", "prediction": null}', "no list 'prediction'"),
+        (
+            b'{"success": true, "unique_id": "id-8", "prediction": ["A"]}',
+            "answer to another request: 'id-8', not 'id-7'",
+        ),
+        (b'{"success": true, "prediction": ["A"]}', "answer to another request: None"),
     ],
 )
 def test_what_is_no_answer_is_said_in_one_line(body, says):
     """Whatever a server sends instead of predictions."""
     with pytest.raises(wire.BadAnswer, match=says):
-        wire.decode(body, "json")
+        wire.decode(body, "json", "id-7")
 
 
-def test_the_name_of_a_run_is_read_as_it_was_written():
+def test_an_answer_holds_the_predictions_of_the_request_that_it_names():
+    """The server knows a request by the id that the client has given it."""
+    assert wire.path("msgpack", "id-7") == "/infer?input_type=msgpack&unique_id=id-7"
+    assert wire.decode(b'{"success": true, "unique_id": "id-7", "prediction": ["A"]}', "json", "id-7") == ["A"]
+
+
+def test_the_name_of_a_run_tells_its_parts():
     """The analysis finds in Locust's CSV what the load wrote there."""
-    name = RunName("my-recipe_2", 8, 32, 10000)
-    assert str(name) == "my-recipe_2 batch_size=8 users=32 examples=10000"
-    assert RunName.parse(str(name)) == name
-    with pytest.raises(ValueError, match="not the name of a run"):
-        RunName.parse("/infer")
+    assert str(RunName("my-recipe_2", 8, 32, 10000)) == "my-recipe_2 batch_size=8 users=32 examples=10000"

@@ -48,7 +48,7 @@ def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_p
     options = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
     done = locust("echo", echo_server.address, *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith(f"OK: {RunName('echo', batch_size, users, examples)}: ")
+    assert done.stdout.splitlines()[-1].startswith(f"VALID: {RunName('echo', batch_size, users, examples)}: ")
 
     requests = ceil(examples / batch_size)
     stats = by_type(prefix)
@@ -117,7 +117,7 @@ def test_any_failure_is_exit_code_1_and_a_last_line(locust: Command, tmp_path, e
         done = locust(UNRELIABLE, server.address, *options, **env)
     assert done.returncode == 1
     last = done.stdout.splitlines()[-1]
-    assert last.startswith("FAILED: unreliable batch_size=1 users=1 examples=20: ")
+    assert last.startswith("INVALID: unreliable batch_size=1 users=1 examples=20: ")
     assert says in last
     stats = by_type(tmp_path / "out")
     assert (stats["POST"]["Request Count"], stats["POST"]["Failure Count"]) == ("20", "10")
@@ -130,7 +130,7 @@ def test_a_wrong_answer_to_a_warm_up_ends_the_run_before_it_starts(locust: Comma
     answers.write(tmp_path / "expected.json", ["something else"])
     done = locust("echo", echo_server.address, EXPECTED_ANSWERS=str(tmp_path / "expected.json"))
     assert done.returncode == 1
-    assert re.search(r"FAILED: .*: no warm-up at \S+: wrong answer to input 0", done.stdout.splitlines()[-1])
+    assert re.search(r"INVALID: .*: no warm-up at \S+: wrong answer to input 0", done.stdout.splitlines()[-1])
 
 
 def test_a_request_that_takes_too_long_ends_the_run(locust: Command, tmp_path):
@@ -150,7 +150,6 @@ def test_a_request_that_takes_too_long_ends_the_run(locust: Command, tmp_path):
         ("http://127.0.0.1:9", ["-u", "0"], "argument -u/--users: 0 is not a whole number from 1 up"),
         ("http://127.0.0.1:9", ["--batch-size", "0"], "argument --batch-size: '0' is not a whole number from 1 up"),
         ("http://127.0.0.1:9", ["--examples", "0"], "argument --examples: '0' is not a whole number from 1 up"),
-        ("http://127.0.0.1:9", ["--master"], "leave out --master, --worker and --processes"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_exit_code_2(locust: Command, host, options, says):
@@ -216,7 +215,7 @@ def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server
         assert locust.wait(30) == 1
     last = (tmp_path / "log").read_text().splitlines()[-1]
     ended = re.search(
-        r"FAILED: echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests", last
+        r"INVALID: echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests", last
     )
     assert ended, last
     stats = by_type(tmp_path / "out")
@@ -247,11 +246,11 @@ def test_the_web_form_starts_one_exact_run_after_another(echo_server: Server, tm
                 assert requests.post(f"http://127.0.0.1:{port}/swarm", data=form, timeout=20).json()["success"]
                 break
             time.sleep(0.1)
-        said.append(next(line for line in lines if line.startswith(("OK", "FAILED"))))
+        said.append(next(line for line in lines if line.startswith(("VALID", "INVALID"))))
     locust.terminate()
     rest = locust.communicate(timeout=30)[0]
     assert locust.returncode == 0
-    assert [line.split(": ")[0] for line in said] == ["OK", "FAILED", "OK"]
+    assert [line.split(": ")[0] for line in said] == ["VALID", "INVALID", "VALID"]
     assert "for 20 requests" in said[0]
     assert "'nowhere' is no server's address" in said[1]
     assert "for 12 requests" in said[2]
@@ -271,4 +270,4 @@ def test_a_run_that_locust_is_told_to_cut_short_is_no_run(locust: Command, echo_
     """`--run-time` ends it before its examples are through."""
     done = locust("echo", echo_server.address, "--examples", 100000, "--run-time", "2s")
     assert done.returncode == 1
-    assert re.search(r"FAILED: .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
+    assert re.search(r"INVALID: .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])

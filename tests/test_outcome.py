@@ -1,53 +1,100 @@
 """What a run came to, in one line and an exit code."""
 
 import pytest
+from _ledger import Ledger, Seen
 from _outcome import Outcome
-from _section import Record
+from _requests import Load
+from _section import Record, Tally
 
 from contract.results import RunName
 
 NAME = RunName("echo", 2, 3, 6)
 
 
-def records(*failures: str) -> list[Record]:
-    return [
-        Record(number, 0, 2, 1_000_000 * number, 5_000_000 + 1_000_000 * number, failure)
-        for number, failure in enumerate(failures)
-    ]
+def ledger_of(*failures: str, issued: int | None = None, workers: int = 1) -> Ledger:
+    """Return the account of a run of requests of two examples each, shared by workers in turns."""
+    ledger = Ledger([f"w{number}" for number in range(workers)])
+    for place, entry in enumerate(ledger.entries.values()):
+        entry.records = [
+            Record(number, 0, 2, 1_000_000 * number, 5_000_000 + 1_000_000 * number, failure)
+            for number, failure in enumerate(failures)
+            if number % workers == place
+        ]
+        ended, failed = len(entry.records), sum(bool(record.failure) for record in entry.records)
+        sent = ended if issued is None else issued
+        entry.tally = Tally(sent, ended - failed, failed, 2 * sent, 2 * (ended - failed), 2 * failed)
+        entry.end_ns = max((record.answered_ns for record in entry.records), default=None)
+    return ledger
 
 
+def outcome_of(ledger: Ledger, **more: object) -> Outcome:
+    return Outcome(NAME, Load(2, 6), 0, ledger, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize(
     ("failures", "exit_code", "line"),
     [
-        (["", "", ""], 0, "OK: {}: 0.007 s for 3 requests, every answer right"),
-        (["", "HTTP 500", ""], 1, "FAILED: {}: 1 of 3 requests failed; 1 × HTTP 500"),
-        (["lie", "lie", "HTTP 500"], 1, "FAILED: {}: 3 of 3 requests failed; 2 × lie; 1 × HTTP 500"),
-        (["", ""], 1, "FAILED: {}: ended after 2 of 3 requests"),
-        (["", "reset"], 1, "FAILED: {}: ended after 2 of 3 requests; 1 × reset"),
+        (["", "", ""], 0, "VALID: {}: 0.007 s for 3 requests, every answer right"),
+        (["", "HTTP 500", ""], 1, "INVALID: {}: 1 of 3 requests failed; 1 × HTTP 500"),
+        (["lie", "lie", "HTTP 500"], 1, "INVALID: {}: 3 of 3 requests failed; 2 × lie; 1 × HTTP 500"),
+        (["", ""], 1, "INVALID: {}: ended after 2 of 3 requests"),
+        (["", "reset"], 1, "INVALID: {}: ended after 2 of 3 requests; 1 × reset"),
     ],
 )
-def test_the_last_line_says_what_and_how_many(failures, exit_code, line):
-    """Right, wrong, broken off: the line and the exit code agree."""
-    outcome = Outcome(NAME, 3, 0, records(*failures))
+def test_the_last_line_says_what_and_how_many(failures, exit_code, line, workers):
+    """Right, wrong, broken off: the line and the exit code agree, however many workers there were."""
+    outcome = outcome_of(ledger_of(*failures, workers=workers))
     assert outcome.exit_code == exit_code
     assert outcome.line() == line.format("echo batch_size=2 users=3 examples=6")
 
 
+def test_a_request_that_is_in_nobody_s_records_makes_the_run_invalid():
+    """A smaller number is never taken for the whole."""
+    assert outcome_of(ledger_of("", "", "", issued=4)).line().endswith("ended after 3 of 3 requests")
+    twice = ledger_of("", "", "")
+    twice.entries["w0"].records[2] = twice.entries["w0"].records[1]
+    assert not outcome_of(twice).is_valid
+
+
 def test_only_so_many_kinds_of_failure_are_named():
     """The line stays a line."""
-    outcome = Outcome(NAME, 5, 0, records("a", "a", "b", "c", "d"))
+    outcome = Outcome(NAME, Load(2, 10), 0, ledger_of("a", "a", "b", "c", "d"))
     assert outcome.line().endswith("5 of 5 requests failed; 2 × a; 1 × b; 1 × c; 1 other kinds")
 
 
-@pytest.mark.parametrize(("is_host", "exit_code"), [(True, 2), (False, 1)])
-def test_a_host_that_does_not_answer_is_a_wrong_option(is_host, exit_code):
+@pytest.mark.parametrize(("is_misuse", "exit_code"), [(True, 2), (False, 1)])
+def test_a_host_that_does_not_answer_is_a_wrong_option(is_misuse, exit_code):
     """A run that could not start says why; only a wrong address is the user's mistake."""
-    outcome = Outcome(NAME, 3, None, [], "no warm-up at http://nowhere", is_host)
-    assert (outcome.exit_code, outcome.line()) == (exit_code, f"FAILED: {NAME}: no warm-up at http://nowhere")
+    outcome = outcome_of(Ledger(["w0"]), refusal="no warm-up at http://nowhere", is_misuse=is_misuse)
+    assert (outcome.exit_code, outcome.line()) == (exit_code, f"INVALID: {NAME}: no warm-up at http://nowhere")
 
 
-def test_the_wall_time_is_from_the_release_to_the_last_answer():
+def test_what_broke_a_run_off_is_said_with_how_far_it_was():
+    """The name of the lost worker, and how much of the run was through."""
+    outcome = outcome_of(ledger_of("", ""), refusal="worker 1 was lost")
+    assert outcome.line() == f"INVALID: {NAME}: worker 1 was lost (after 2 of 3 requests)"
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (Seen(3, 3, 3, ""), "VALID"),
+        (Seen(None, 0, 0, "the server keeps no count"), "VALID"),
+        (Seen(2, 1, 2, ""), "VALID"),
+        (Seen(5, 3, 3, ""), "the server received 5 requests where 3 were sent"),
+        (Seen(0, 1, 2, ""), "the server received 0 requests where 1 to 2 were sent"),
+    ],
+)
+def test_the_server_s_count_has_to_agree(seen, says):
+    """A request that the server has not seen, or that somebody else sent, makes the number wrong."""
+    ledger = ledger_of("", "", "")
+    ledger.seen = seen
+    assert says in outcome_of(ledger).line()
+
+
+def test_the_wall_time_is_from_the_release_to_the_last_answer_of_all():
     """Whoever sent it: the last answer counts, not the answer to the last request."""
-    late = Record(0, 0, 2, 10, 900, "")
-    early = Record(1, 1, 2, 20, 30, "")
-    assert Outcome(NAME, 2, 5, [early, late]).wall_ns == 895
+    ledger = Ledger(["w0", "w1", "w2"])
+    ledger.entries["w0"].end_ns, ledger.entries["w1"].end_ns = 900, 30
+    assert Outcome(NAME, Load(2, 6), 5, ledger).wall_ns == 895

@@ -1,7 +1,7 @@
 """How N examples become requests."""
 
 import pytest
-from _requests import Payloads, Request, request_count, requests_of
+from _requests import Load, Payloads, Request
 
 from contract import recipe, wire
 
@@ -19,9 +19,9 @@ from contract import recipe, wire
 )
 def test_examples_are_split_into_full_requests_and_one_rest(examples, batch_size, sizes):
     """Every request is full but the last, and the sizes add up to the examples."""
-    requests = list(requests_of(examples, batch_size))
+    load = Load(batch_size, examples)
+    requests = [load.request(number) for number in range(load.requests)]
     assert [request.examples for request in requests] == sizes
-    assert len(requests) == request_count(examples, batch_size)
     assert [request.number for request in requests] == list(range(len(sizes)))
     assert [request.first_input for request in requests] == [sum(sizes[:number]) for number in range(len(sizes))]
 
@@ -40,7 +40,10 @@ def test_a_request_carries_the_inputs_at_its_place_in_the_run(tmp_path):
 def test_each_distinct_payload_is_encoded_once(tmp_path):
     """However long the run, there are no more payloads than inputs in the example, and one for the rest."""
     payloads = Payloads(three_inputs(tmp_path), ["A", "B", "C"])
-    payloads.prepare(examples=1001, batch_size=2)
-    assert len(payloads._encoded) == 4
+    assert len(list(payloads.prepare(Load(batch_size=2, examples=1001)))) == 4
+    prepared = dict(payloads._encoded)
+    for number in range(501):
+        payloads.of(Load(batch_size=2, examples=1001).request(number))
+    assert payloads._encoded == prepared
     first = payloads.of(Request(0, 0, 2))
     assert payloads.of(Request(300, 600, 2)) is first
