@@ -2,9 +2,10 @@
 PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
+RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test check report
+.PHONY: help setup bench web test check report
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -13,6 +14,9 @@ setup: $(VENV)/installed  ## make .venv and install the pinned requirements
 
 bench: setup  ## run experiments/quick.toml and print the overhead table
 	$(BIN)/python -m bench run experiments/quick.toml
+
+web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interface on 127.0.0.1:8089
+	$(BIN)/python -m bench web $(RECIPE)
 
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m bench report results/quick

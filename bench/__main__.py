@@ -1,9 +1,10 @@
-"""The command line: ``python -m bench run|report|publish|serve``. Reads as what the project does."""
+"""The command line: ``python -m bench run|report|publish|serve|web``. Reads as what the project does."""
 
 import signal
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -14,16 +15,19 @@ import systems
 from analysis import readme
 from analysis import report as reports
 from bench import arms
+from bench import by_hand as by_hands
 from bench import experiment as experiments
-from bench.experiment import LEAST_TIMEOUT_S
+from bench.experiment import Experiment
 from bench.processes import free_port, is_taken
 from bench.run import ResultsFolderError
 from bench.run import run as run_experiment
-from bench.server import ServerFailed, check_alive, serving
+from bench.server import ServerFailed
 from contract import recipe as recipes
 from contract.recipe import ROOT
 
 EXISTING = click.Path(path_type=Path)
+PORT = click.IntRange(0, 65535)
+QUICK = ROOT / "experiments" / "quick.toml"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,41 +73,65 @@ def publish(folder: Path) -> None:
         misused(str(error))
 
 
+def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what `serve` and `web` have in common."""
+    for decorate in (
+        click.argument("recipe"),
+        click.option("--system", default="fastdeploy", show_default=True, help="The serving system."),
+        click.option("--port", type=PORT, default=8080, show_default=True, help="On 127.0.0.1; 0: any."),
+        click.option("--experiment", type=EXISTING, default=QUICK, help="Its [environment].  [default: quick.toml]"),
+    ):
+        command = decorate(command)
+    return command
+
+
 @main.command()
-@click.argument("recipe")
-@click.option("--system", default="fastdeploy", show_default=True, help="The serving system.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="On 127.0.0.1; 0: any.")
-def serve(recipe: str, system: str, port: int) -> None:
+@by_hand_options
+def serve(recipe: str, system: str, port: int, experiment: Path) -> None:
     """Serve a RECIPE (a name or a folder) as in a run, until Ctrl-C, for Locust started by hand."""
+    with by_hand(recipe, system, port, experiment) as (session, _):
+        by_hands.serve(session)
+
+
+@main.command()
+@by_hand_options
+@click.option("--web-port", type=PORT, default=8089, show_default=True, help="Of the web interface, on 127.0.0.1.")
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Locust workers; 0: one process.")
+@click.option("--baseline", type=click.IntRange(1), multiple=True, help="Time this batch size first; repeatable.")
+def web(recipe: str, system: str, port: int, experiment: Path, web_port: int, workers: int, baseline: Any) -> None:
+    """Serve a RECIPE, and load it from Locust's web interface, until Ctrl-C."""
+    with by_hand(recipe, system, port, experiment) as (session, chosen):
+        page = free_or_given(web_port, "--web-port")
+        by_hands.serve_with_web(session, by_hands.Web(page, workers, baseline, chosen.examples_of(session.recipe.name)))
+
+
+@contextmanager
+def by_hand(recipe: str, system: str, port: int, path: Path) -> Iterator[tuple[by_hands.Session, Experiment]]:
+    """Yield what is served by hand, and its experiment; problems become one line each and an exit code."""
     try:
         chosen, description = recipes.load(recipe), systems.load(system)
-    except (recipes.RecipeError, systems.UnknownSystem) as error:
+        experiment, _ = experiments.read(path)
+    except (recipes.RecipeError, systems.UnknownSystem, experiments.ExperimentError) as error:
         misused(str(error))
+    own_port = free_or_given(port, "--port")
+    with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
+        try:
+            yield by_hands.Session(chosen, description, own_port, experiment.environment, Path(folder)), experiment
+        except (arms.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except by_hands.SessionEnded as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("stopped")
+
+
+def free_or_given(port: int, option: str) -> int:
+    """Return the given port of 127.0.0.1, or a free one for 0; a port that is taken ends the process."""
     if port and is_taken(port):
-        misused(f"port {port} is taken on 127.0.0.1; choose another with --port")
-    with tempfile.TemporaryDirectory(prefix="serve-") as folder:
-        serve_until_interrupted(chosen, description, port or free_port(), Path(folder))
-
-
-def serve_until_interrupted(recipe: recipes.Recipe, system: systems.System, port: int, folder: Path) -> None:
-    """Serve a recipe until Ctrl-C; its logs and its expected answers are in ``folder`` meanwhile."""
-    exit_code = 2  # what does not start is a wrong argument
-    try:
-        expected = arms.direct_answers(recipe, folder)
-        with serving(recipe, system, expected, port, LEAST_TIMEOUT_S, {}, folder) as server:
-            exit_code = 1
-            chosen_by_itself = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
-            click.echo(
-                f"{recipe.name} answers at {server.address} ({chosen_by_itself}). Logs: {folder}. Ctrl-C stops it."
-            )
-            while True:
-                check_alive(server.processes)
-                time.sleep(1)
-    except (arms.RunFailed, ServerFailed) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(exit_code)
-    except KeyboardInterrupt:
-        click.echo("stopped")
+        misused(f"port {port} is taken on 127.0.0.1; choose another with {option}")
+    return port or free_port()
 
 
 def _show_report(folder: Path) -> None:

@@ -7,7 +7,7 @@ when everything is there, so that an interrupted experiment loses the run in han
 import csv
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +77,26 @@ def run_baseline(
         process.wait(END_LIMIT_S)
 
 
-def direct_answers(recipe: Recipe, folder: Path) -> list[Any]:
+def direct_answers(recipe: Recipe, folder: Path, environment: Mapping[str, str]) -> list[Any]:
     """Return the direct arm's answers to the recipe's example, from a process of its own. Raises RunFailed."""
     path = folder / results.EXPECTED_JSON
-    command = [*_baseline_command(recipe, path), "--runs", "0"]
-    with running("baseline", command, {}, folder / "baseline.log") as process:
+    _call_baseline([*_baseline_command(recipe, path), "--runs", "0"], environment, folder)
+    return answers.read(path)
+
+
+def time_baseline(
+    recipe: Recipe, folder: Path, environment: Mapping[str, str], batch_sizes: Iterable[int], examples: int, path: Path
+) -> None:
+    """Time the direct arm once for each batch size, and append the runs to a CSV file. Raises RunFailed."""
+    command = [*_baseline_command(recipe, folder / results.EXPECTED_JSON), "--runs", "1", "--examples", str(examples)]
+    _call_baseline([*command, "--csv", str(path), "--batch-size", *map(str, batch_sizes)], environment, folder)
+
+
+def _call_baseline(command: list[str], environment: Mapping[str, str], folder: Path) -> None:
+    with running("baseline", command, environment, folder / "baseline.log") as process:
         exit_code = _end_of(process)
     if exit_code:
         raise RunFailed(_reason(process, exit_code))
-    return answers.read(path)
 
 
 def run_served(

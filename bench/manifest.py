@@ -25,16 +25,23 @@ def write(folder: Path, recipe: Recipe, environment: dict[str, str], **run: Any)
     content = {
         "schema_version": results.SCHEMA_VERSION,
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **conditions(recipe, environment),
+        **run,
+        "commit": commit(),
+    }
+    (folder / results.MANIFEST_JSON).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def conditions(recipe: Recipe, environment: dict[str, str]) -> dict[str, Any]:
+    """Return what has to be the same for two runs to be alike: the recipe, its settings, the machine, the versions."""
+    return {
         "recipe": recipe.name,
         "recipe_fingerprint": recipe.fingerprint(),
         "recipe_settings": {name: {**os.environ, **environment}.get(name, "") for name in recipe.settings},
         "environment": environment,
-        **run,
         "machine": machine(),
         "versions": versions(),
-        "commit": commit(),
     }
-    (folder / results.MANIFEST_JSON).write_text(json.dumps(content, indent=1) + "\n")
 
 
 @cache

@@ -45,7 +45,7 @@ class Conductor:
         self._recipe = recipe
         self._expected = expected
         self._sections = sections
-        self._is_running = False
+        self.is_running = False
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_broken_off)
@@ -55,7 +55,7 @@ class Conductor:
     @property
     def is_ready(self) -> bool:
         """Whether a run can be started now."""
-        return not self._is_running and self._sections.are_ready()
+        return not self.is_running and self._sections.are_ready()
 
     # What sections tell.
 
@@ -114,13 +114,12 @@ class Conductor:
         self._refusal, self._is_misuse = "", False
         self._released_ns: int | None = None
         self._changed = Event()
-        self._ledger = Ledger([])
-        self._is_running = True
+        self.is_running = True
+        self._ledger = Ledger(self._sections.prepare(brief, self))
         if not is_address(self._environment.host):  # the web form has taken anything
             self._break(f"{self._environment.host!r} is no server's address", is_misuse=True)
         else:
             self._wait_until_quiet()
-        self._ledger = Ledger(self._sections.prepare(brief, self))
         self._conducting = gevent.spawn(self._conduct)
 
     def _wait_until_quiet(self) -> None:
@@ -128,6 +127,10 @@ class Conductor:
             self._witness.wait_until_quiet()
         except Busy as error:
             self._break(str(error))
+        except gevent.GreenletExit:  # by the web's Stop, which then finds no run that it could end
+            self._break("stopped before it began")
+            self._conclude()
+            raise
 
     def _conduct(self) -> None:
         try:
@@ -171,7 +174,7 @@ class Conductor:
 
     def _conclude(self) -> None:
         """Settle the outcome of the run, whole or broken off, and put it where it is looked for."""
-        self._is_running = False
+        self.is_running = False
         self._sections.dismiss()
         if self._released_ns is not None and not self._refusal:
             self._ledger.seen = self._witness.testify(self._released_ns, self._ledger)
@@ -223,7 +226,7 @@ class Conductor:
 
     def _on_broken_off(self, **_: Any) -> None:
         """Conclude a run that Locust is told to end: by Ctrl-C, --run-time, the web's Stop, or having no workers."""
-        if self._is_running:
+        if self.is_running:
             self._conducting.kill()
             self._collect_what_there_is()
             self._conclude()

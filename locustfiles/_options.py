@@ -19,24 +19,26 @@ LOOPBACK = "127.0.0.1"
 WORKERS_MAX_WAIT_S = 120
 
 
+# The load's own options: the least value, the default, and what the help and the web form say.
+_LOAD = {
+    "batch_size": (1, 1, "Examples in one request"),
+    "examples": (1, 10000, "Examples in the run"),
+    "warm_ups": (0, 3, "Untimed requests of one example that each user sends first"),
+    "request_timeout": (1, 1800, "Seconds to wait for an answer"),
+}
+LOAD_OPTIONS = {name: least for name, (least, _, _) in _LOAD.items()}
+
+
 def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
     """Add the load's options to Locust's command line and web form, and change defaults that do harm.
 
     Locust would listen to the whole network, with no login, and would wait for workers for ever.
     """
     parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK, expect_workers_max_wait=WORKERS_MAX_WAIT_S)
-    group = parser.add_argument_group("Exact load")
-    group.add_argument("--batch-size", type=at_least(1), default=1, help="Examples in one request (default: 1)")
-    group.add_argument("--examples", type=at_least(1), default=10000, help="Examples in the run (default: 10000)")
-    group.add_argument(
-        "--warm-ups",
-        type=at_least(0),
-        default=3,
-        help="Untimed requests of one example that each user sends first (default: 3)",
-    )
-    group.add_argument(
-        "--request-timeout", type=at_least(1), default=1800, help="Seconds to wait for an answer (default: 1800)"
-    )
+    for name, (least, default, help_text) in _LOAD.items():
+        option = "--" + name.replace("_", "-")
+        # Not in a group of its own: Locust's web form shows what is added to the parser itself.
+        parser.add_argument(option, type=at_least(least), default=default, help=f"{help_text}; default {default}")
 
 
 def check(environment: Environment, runner: Runner | None, **_: Any) -> None:

@@ -88,6 +88,11 @@ class Outcome:
             return f"the server received {seen.requests} requests where {_range(seen.least, seen.most)} were sent"
         return ""
 
+    @property
+    def verdict(self) -> str:
+        """VALID, or INVALID with what makes it so."""
+        return f"{INVALID}: {self.problem}" if self.problem else VALID
+
     def line(self) -> str:
         """Return the run's last line on the console: the result, or what went wrong and how often."""
         if self.problem:

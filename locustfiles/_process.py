@@ -8,18 +8,21 @@ from typing import Any, cast
 from _brief import Participant
 from _conductor import Conductor
 from _expected import NoExpectedAnswers, expected_answers
+from _gate import guard
 from _options import check, stop
+from _panel import show
 from _remote import RemoteSections
 from _sections import LocalSections, Sections
 from _waiting import Waiting
 from _worker import Worker
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner, WorkerRunner
+from locust.web import WebUI
 
 from contract.recipe import RecipeError, load
 
 
-def prepare(environment: Environment, runner: Runner | None, **_: Any) -> None:
+def prepare(environment: Environment, runner: Runner | None, web_ui: WebUI | None, **_: Any) -> None:
     """Check the options, and make this process what Locust has started it as."""
     check(environment, runner)
     assert environment.parsed_options is not None
@@ -37,4 +40,7 @@ def prepare(environment: Environment, runner: Runner | None, **_: Any) -> None:
         sections = RemoteSections(environment, runner)
         if environment.parsed_options.headless or environment.parsed_options.autostart:
             Waiting(environment, runner)
-    Conductor(environment, recipe, expected, sections)
+    conductor = Conductor(environment, recipe, expected, sections)
+    if web_ui:
+        guard(web_ui, environment, conductor)
+        show(web_ui, conductor)

@@ -11,12 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 
 import pytest
-import requests
 from conftest import ROOT, TEST_RECIPES, Command
 
 import systems
@@ -221,41 +220,6 @@ def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server
     stats = by_type(tmp_path / "out")
     assert "RUN" not in stats
     assert stats["POST"]["Request Count"] == ended[1] == str(len(rows(tmp_path / "out_requests.csv")))
-
-
-def test_the_web_form_starts_one_exact_run_after_another(echo_server: Server, tmp_path):
-    """The same load from the UI: each start ends by itself, and a wrong host is said and does no harm."""
-    port = free_port()
-    options = "-f", "locustfiles/generic.py", "--web-host", "127.0.0.1", "--web-port", port, "--csv", tmp_path / "out"
-    locust = subprocess.Popen(
-        [sys.executable, "-m", "locust", *map(str, options)],
-        cwd=ROOT,
-        env={**os.environ, "RECIPE": "echo"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert locust.stdout is not None
-    lines = iter(locust.stdout.readline, "")
-    next(line for line in lines if "Starting web interface" in line)
-    said = []
-    for host, examples in ((echo_server.address, 100), ("nowhere", 10), (echo_server.address, 57)):
-        form = {"user_count": 4, "spawn_rate": 4, "host": host, "batch_size": 5, "examples": examples}
-        for _ in range(50):
-            with suppress(requests.ConnectionError):
-                assert requests.post(f"http://127.0.0.1:{port}/swarm", data=form, timeout=20).json()["success"]
-                break
-            time.sleep(0.1)
-        said.append(next(line for line in lines if line.startswith(("VALID", "INVALID"))))
-    locust.terminate()
-    rest = locust.communicate(timeout=30)[0]
-    assert locust.returncode == 0
-    assert [line.split(": ")[0] for line in said] == ["VALID", "INVALID", "VALID"]
-    assert "for 20 requests" in said[0]
-    assert "'nowhere' is no server's address" in said[1]
-    assert "for 12 requests" in said[2]
-    assert "Traceback" not in rest
-    assert by_type(tmp_path / "out")["POST"]["Request Count"] == "12"
 
 
 def test_a_run_whose_files_cannot_be_written_is_no_run(locust: Command, echo_server: Server, tmp_path):
