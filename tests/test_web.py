@@ -171,6 +171,7 @@ def test_a_run_can_be_stopped_before_it_begins(one_process: Web):
     before = len(one_process.rows())
     assert requests.post(one_process.server + "/infer", json={"data": ["a"]}, timeout=10).ok
     assert one_process.start(examples=10)["success"]
+    time.sleep(0.2)
     assert requests.post(one_process.address + "/stop", timeout=30).json()["success"]
     assert one_process.wait_for_row(before + 1)["verdict"] == "INVALID: stopped before it began"
     assert one_process.start(examples=10)["success"]
