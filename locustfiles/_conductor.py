@@ -127,10 +127,6 @@ class Conductor:
             self._witness.wait_until_quiet()
         except Busy as error:
             self._break(str(error))
-        except gevent.GreenletExit:  # by the web's Stop, which then finds no run that it could end
-            self._break("stopped before it began")
-            self._conclude()
-            raise
 
     def _conduct(self) -> None:
         try:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import gevent
 from _conductor import Conductor
 from _options import LOAD_OPTIONS, LOOPBACK, is_address
+from _witness import Busy, Witness
 from flask import Response, jsonify, request
 from locust.env import Environment
 from locust.web import WebUI
@@ -51,7 +52,7 @@ def _foreign(web_ui: WebUI) -> str:
 
 
 def _no_start(environment: Environment, conductor: Conductor) -> str:
-    """Return why the form's values make no run, in one line that the form shows, or nothing."""
+    """Return why no run can be started with the form's values, in one line that the form shows, or nothing."""
     for name, value in request.form.items():
         if problem := _wrong(name, value, environment):
             return problem
@@ -60,7 +61,13 @@ def _no_start(environment: Environment, conductor: Conductor) -> str:
             gevent.sleep(POLL_S)  # workers need some time to come back from the run before
     if conductor.is_running:
         return "A run is in progress: wait for its end, or stop it first"
-    return "" if conductor.is_ready else "Not all expected workers are connected: start them first"
+    if not conductor.is_ready:
+        return "Not all expected workers are connected: start them first"
+    try:  # here and not only once Locust has begun: its Stop would not find a run that is about to begin
+        Witness(request.form.get("host") or environment.host or "").wait_until_quiet()
+    except Busy as error:
+        return str(error)
+    return ""
 
 
 def _wrong(name: str, value: str, environment: Environment) -> str:

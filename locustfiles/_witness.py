@@ -47,7 +47,7 @@ class Count:
 class Witness:
     """Asks one server before a run and after it."""
 
-    def __init__(self, host: str, warm_ups: int) -> None:
+    def __init__(self, host: str, warm_ups: int = 0) -> None:
         """``host``: the server's address; ``warm_ups``: how many untimed requests are sent before the release."""
         self._host = host.rstrip("/")
         self._warm_ups = warm_ups

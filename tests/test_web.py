@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +39,7 @@ class Web:
 
     def start(self, **form: object) -> dict[str, Any]:
         """Send the form as the page does; return Locust's answer."""
-        fields = {"user_count": 4, "spawn_rate": 100, "host": self.server, **form}
+        fields = {"user_count": 4, "spawn_rate": 100, "host": self.server, "batch_size": 1, **form}
         answer: dict[str, Any] = requests.post(self.address + "/swarm", data=fields, timeout=30).json()
         return answer
 
@@ -50,6 +51,11 @@ class Web:
         """Return the rows of Locust's CSV file by their type."""
         text = requests.get(self.address + "/stats/requests/csv", timeout=10).text
         return {row["Type"]: row for row in csv.DictReader(io.StringIO(text))}
+
+    def locust_log(self) -> str:
+        """Return what Locust has printed."""
+        (logs,) = (line.split("Logs: ")[1] for line in self.log.read_text().splitlines() if "Logs: " in line)
+        return (Path(logs) / "locust.log").read_text()
 
     def wait_for_row(self, number: int) -> dict[str, str]:
         """Return the result of the run of that number, from 1, once it is there."""
@@ -157,7 +163,7 @@ def test_a_run_that_is_stopped_is_invalid_and_a_start_meanwhile_is_refused(one_p
     """One run at a time; what was broken off is no result."""
     before = len(one_process.rows())
     assert one_process.start(examples=1_000_000)["success"]
-    time.sleep(3)
+    time.sleep(1)
     assert "A run is in progress" in one_process.start(examples=10)["message"]
     assert requests.post(one_process.address + "/stats/reset", timeout=10).status_code == 409
     assert requests.post(one_process.address + "/stop", timeout=30).json()["success"]
@@ -166,16 +172,30 @@ def test_a_run_that_is_stopped_is_invalid_and_a_start_meanwhile_is_refused(one_p
     assert one_process.wait_for_row(before + 2)["verdict"] == "VALID"
 
 
-def test_a_run_can_be_stopped_before_it_begins(one_process: Web):
-    """While it waits for the server to be quiet after somebody else's request."""
+def test_a_start_waits_until_the_server_is_quiet(one_process: Web):
+    """Somebody else's request a moment before is not taken for one of the run's."""
     before = len(one_process.rows())
     assert requests.post(one_process.server + "/infer", json={"data": ["a"]}, timeout=10).ok
     assert one_process.start(examples=10)["success"]
-    time.sleep(0.2)
-    assert requests.post(one_process.address + "/stop", timeout=30).json()["success"]
-    assert one_process.wait_for_row(before + 1)["verdict"] == "INVALID: stopped before it began"
-    assert one_process.start(examples=10)["success"]
-    assert one_process.wait_for_row(before + 2)["verdict"] == "VALID"
+    assert one_process.wait_for_row(before + 1)["verdict"] == "VALID"
+    assert "Server: received 10 requests in the whole run; sent: 10; they agree." in one_process.locust_log()
+
+
+def test_a_server_that_others_use_is_refused_in_the_form(one_process: Web):
+    """Their requests would take part of its time, and be in no account."""
+    others = threading.Event()
+
+    def use() -> None:
+        while not others.wait(0.2):
+            requests.post(one_process.server + "/infer", json={"data": ["a"]}, timeout=10)
+
+    user = threading.Thread(target=use)
+    user.start()
+    try:
+        assert "is busy with others" in one_process.start(examples=10)["message"]
+    finally:
+        others.set()
+        user.join()
 
 
 @pytest.mark.parametrize(
