@@ -22,6 +22,7 @@ from contract.recipe import NOT_SERVED, Recipe
 
 START_LIMIT_S = 1800  # a slow model is tried by fastDeploy in batches of up to 1024 before it is served
 POLL_S = 0.1
+LOOPBACK = "127.0.0.1"
 
 
 class ServerFailed(Exception):
@@ -60,13 +61,13 @@ def serving(
     Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``; ``tick`` is called
     often while the server starts.
     """
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://{LOOPBACK}:{port}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
         # The copy keeps the recipe's name, which fastDeploy takes from the folder; the original stays as it is.
         copy = Path(shutil.copytree(recipe.folder, folder / recipe.name, ignore=shutil.ignore_patterns(*NOT_SERVED)))
         started: list[Process] = []
-        for process in system.processes(copy, port, request_timeout_s):
+        for process in system.processes(copy, LOOPBACK, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
             wait_until_up(process, started, tick)

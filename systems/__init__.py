@@ -5,10 +5,14 @@ asks the example until it is answered rightly, and stops the whole process tree.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Tuple, cast
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # Python 3.7, on which a recipe may have to be served, has none
 
 FOLDER = Path(__file__).parent
 
@@ -25,7 +29,7 @@ class ServerProcess:
     """
 
     name: str
-    command: tuple[str, ...]
+    command: Tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     is_up: Callable[[], bool] = lambda: True
 
@@ -35,10 +39,10 @@ class System(Protocol):
 
     LABEL: str
 
-    def processes(self, recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
-        """Return the processes, in the order of starting, that serve the recipe copied to that folder on 127.0.0.1."""
+    def processes(self, recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+        """Return the processes, in the order of starting, that serve the recipe copied to that folder."""
 
-    def facts(self, recipe: Path) -> dict[str, float]:
+    def facts(self, recipe: Path) -> Dict[str, float]:
         """Return what the running system has chosen by itself and what a reader of its numbers has to know."""
 
 
@@ -46,7 +50,7 @@ class UnknownSystem(ValueError):
     """There is no system of that name; the message is one line that lists those that there are."""
 
 
-def available() -> list[str]:
+def available() -> List[str]:
     """Return the names of the systems in this folder."""
     return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 
@@ -54,6 +58,5 @@ def available() -> list[str]:
 def load(name: str) -> System:
     """Return the system of that name. Raises UnknownSystem if there is none."""
     if name not in available():
-        raise UnknownSystem(f"unknown system '{name}'; there are: {', '.join(available())}")
-    system: System = importlib.import_module(f"systems.{name}")
-    return system
+        raise UnknownSystem("unknown system '{}'; there are: {}".format(name, ", ".join(available())))
+    return cast("System", importlib.import_module("systems." + name))

@@ -8,18 +8,18 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Dict, List, Tuple
 
 from systems import ServerProcess
 
 LABEL = "fastDeploy"
-HOST = "127.0.0.1"
 REST_WORKERS = 3  # fastDeploy's default
 
 
-def processes(recipe: Path, port: int, request_timeout_s: int) -> list[ServerProcess]:
+def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
     """Return the predictor loop and the REST server, as fastDeploy's own documentation starts them."""
     settings = {
-        "HOST": HOST,
+        "HOST": host,
         "PORT": str(port),
         "WORKERS": str(REST_WORKERS),
         "TIMEOUT": str(request_timeout_s),
@@ -30,7 +30,7 @@ def processes(recipe: Path, port: int, request_timeout_s: int) -> list[ServerPro
         "MAX_REQUEST_BATCH_SIZE": "0",  # no limit
     }
 
-    def command(part: str) -> tuple[str, ...]:
+    def command(part: str) -> Tuple[str, ...]:
         return (sys.executable, "-m", "fastdeploy", part, "--recipe", str(recipe))
 
     return [
@@ -40,14 +40,14 @@ def processes(recipe: Path, port: int, request_timeout_s: int) -> list[ServerPro
     ]
 
 
-def facts(recipe: Path) -> dict[str, float]:
+def facts(recipe: Path) -> Dict[str, float]:
     """Return what the start-up tuner chose and measured; nothing as long as it has not.
 
     ``optimal_batch_size``: the most inputs that the loop collects. ``time_per_example_s``: from one call of that size.
     """
     index = recipe / "fastdeploy_dbs" / "main_index.db"
     try:
-        with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect("file:{}?mode=ro".format(index), uri=True)) as database:
             rows = database.execute("SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
             chosen = rows.fetchone()
     except sqlite3.OperationalError:  # no such file or table yet

@@ -1,0 +1,108 @@
+"""What a recipe's container runs: the direct arm, for its answers and times, then the server, until it is stopped.
+
+Owns the order of the two. Beside ``bench serve``, which does the same on one machine with everything installed, this
+needs the recipe's own requirements and fastDeploy, on Python 3.7 or later; the container's end is the end of all.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, List
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import systems
+from contract import results
+from contract.options import at_least
+from contract.recipe import NOT_SERVED, ROOT, Recipe, load
+
+POLL_S = 0.2
+GRACE_S = 5.0
+REQUEST_TIMEOUT_S = 1800
+
+
+def main() -> int:
+    """Serve until a signal, or until one of the server's processes ends. Returns the container's exit code."""
+    options = parse()
+    signal.signal(signal.SIGTERM, interrupt)
+    recipe = load(options.recipe)
+    called = call_directly(recipe, options)
+    if called:
+        return called
+    with tempfile.TemporaryDirectory(prefix="serving-") as folder:
+        copy = Path(folder, recipe.name)
+        shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*NOT_SERVED))
+        started = []  # type: List[subprocess.Popen[bytes]]
+        try:
+            for process in systems.load("fastdeploy").processes(copy, options.host, options.port, REQUEST_TIMEOUT_S):
+                started.append(subprocess.Popen(process.command, env=environment(process)))
+                while not process.is_up() and not ended(started):
+                    time.sleep(POLL_S)
+            while not ended(started):
+                time.sleep(POLL_S)
+            return 1
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            stop(started)
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("recipe", help="a recipe's name or folder")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=at_least(1), default=8080, help="(default: 8080)")
+    parser.add_argument("--folder", type=Path, required=True, help="for the right answers and the baseline's times")
+    parser.add_argument("--baseline", type=at_least(1), nargs="*", default=[], help="batch sizes to time directly")
+    parser.add_argument("--examples", type=at_least(1), default=512, help="of each timing (default: 512)")
+    return parser.parse_args()
+
+
+def call_directly(recipe: Recipe, options: argparse.Namespace) -> int:
+    """Have the baseline script write the answers to expect, and its times. Returns its exit code."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    times = options.folder / results.BASELINE_CSV
+    if times.exists():
+        times.unlink()  # of another container, whose conditions nobody knows
+    command = [sys.executable, str(ROOT / "baseline" / "generic.py"), "--recipe", str(recipe.folder)]
+    command += ["--expected", str(options.folder / results.EXPECTED_JSON), "--csv", str(times)]
+    command += ["--runs", "1", "--batch-size", *map(str, options.baseline)] if options.baseline else ["--runs", "0"]
+    return subprocess.call([*command, "--examples", str(options.examples)])
+
+
+def environment(process: systems.ServerProcess) -> Any:
+    """Return the variables for a process of the server: the container's, and its own."""
+    return dict(os.environ, **process.environment)
+
+
+def ended(started: "List[subprocess.Popen[bytes]]") -> bool:
+    """Say whether one of the processes has ended."""
+    return any(process.poll() is not None for process in started)
+
+
+def stop(started: "List[subprocess.Popen[bytes]]") -> None:
+    """End the processes: asked first, killed after some seconds."""
+    for process in started:
+        process.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for process in started:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def interrupt(_signal: int, _frame: Any) -> None:
+    """Let SIGTERM, with which a container is stopped, end everything in order."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+# One recipe, served by fastDeploy: the recipe's own requirements, and nothing of the load or the analysis.
+ARG PYTHON_IMAGE=python:3.11-slim
+FROM ${PYTHON_IMAGE}
+
+ARG RECIPE
+# Where pip is to look besides its own index: PyTorch's index of CPU builds makes that image 2 GB smaller.
+ARG PIP_EXTRA_INDEX_URL
+WORKDIR /app
+COPY requirements.txt constraints.txt ./
+COPY recipes/${RECIPE}/requirements.txt recipes/${RECIPE}/
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
+      fastdeploy msgpack -r recipes/${RECIPE}/requirements.txt -c requirements.txt \
+ && useradd --create-home --uid 1000 serve \
+ && mkdir /results && chown serve /results
+
+COPY contract contract
+COPY systems systems
+COPY baseline baseline
+COPY docker/serve.py docker/serve.py
+COPY recipes/${RECIPE} recipes/${RECIPE}
+
+USER serve
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+EXPOSE 8080
+HEALTHCHECK --interval=3s --timeout=3s --start-period=30m --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
+ENTRYPOINT ["python", "docker/serve.py"]
