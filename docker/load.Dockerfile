@@ -10,6 +10,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
  && useradd --create-home --uid 1000 load \
  && mkdir /results && chown load /results
 
+COPY docker/healthy docker/
 COPY contract contract
 COPY recipes recipes
 COPY locustfiles locustfiles

@@ -16,12 +16,11 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
 COPY contract contract
 COPY systems systems
 COPY baseline baseline
-COPY docker/serve.py docker/serve.py
+COPY docker/serve.py docker/healthy docker/
 COPY recipes/${RECIPE} recipes/${RECIPE}
 
 USER serve
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8080
-HEALTHCHECK --interval=3s --timeout=3s --start-period=30m --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health', timeout=2)"]
+HEALTHCHECK --interval=3s --timeout=3s --start-period=30m --retries=3 CMD ["docker/healthy", "8080", "/health"]
 ENTRYPOINT ["python", "docker/serve.py"]

@@ -297,3 +297,18 @@ def test_a_server_that_does_not_answer_a_worker_is_told_with_the_worker_s_name(t
         assert master.wait(30) == 2
     last = log.read_text().splitlines()[-1]
     assert re.search(r"no warm-up at http://127.0.0.1:9: ConnectionRefusedError: .* \(from worker 0 \(\S+\)\)", last)
+
+
+def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minute(locust: Command, tmp_path):
+    """FastDeploy forgets a request some 40 s after its answer."""
+    slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"
+    chosen = recipe.load(write_recipe(tmp_path / "slow", predictor=slow))
+    with serving(chosen, systems.load("fastdeploy"), ["a"], free_port(), 480, {}, tmp_path) as server:
+        options = "--processes", 2, "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
+        done = locust(chosen.folder, server.address, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    total = rows(tmp_path / "out_ledger.csv")[-1]
+    assert float(total["span_s"]) > 38
+    least, seen, most = (int(total[column]) for column in ("server_seen_least", "server_seen", "server_seen_most"))
+    assert 0 < least <= seen <= most < 160
+    assert most - least <= 4  # the requests in flight half a minute ago
