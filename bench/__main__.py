@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from bench.experiment import Experiment
 from bench.processes import free_port, is_taken
 from bench.run import ResultsFolderError
 from bench.run import run as run_experiment
-from bench.server import ServerFailed
+from bench.server import LOOPBACK, ServerFailed
 from contract import recipe as recipes
 from contract.recipe import ROOT
 
@@ -78,7 +79,7 @@ def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
     for decorate in (
         click.argument("recipe"),
         click.option("--system", default="fastdeploy", show_default=True, help="The serving system."),
-        click.option("--port", type=PORT, default=8080, show_default=True, help="On 127.0.0.1; 0: any."),
+        click.option("--port", type=PORT, default=8080, show_default=True, help="Of the server; 0: any."),
         click.option("--experiment", type=EXISTING, default=QUICK, help="Its [environment].  [default: quick.toml]"),
     ):
         command = decorate(command)
@@ -87,10 +88,14 @@ def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @main.command()
 @by_hand_options
-def serve(recipe: str, system: str, port: int, experiment: Path) -> None:
+@click.option("--listen", default=LOOPBACK, show_default=True, help="Address to listen on; 0.0.0.0: on every network.")
+@click.option("--folder", type=EXISTING, help="Keep logs and expected.json, the right answers, there.")
+def serve(recipe: str, system: str, port: int, experiment: Path, listen: str, folder: Path | None) -> None:
     """Serve a RECIPE (a name or a folder) as in a run, until Ctrl-C, for Locust started by hand."""
     with by_hand(recipe, system, port, experiment) as (session, _):
-        by_hands.serve(session)
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        by_hands.serve(replace(session, listen=listen, folder=folder or session.folder))
 
 
 @main.command()

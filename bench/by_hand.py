@@ -21,7 +21,7 @@ import systems
 from bench import arms, manifest
 from bench.experiment import LEAST_TIMEOUT_S
 from bench.processes import Process, free_port, running
-from bench.server import Server, ServerFailed, check_alive, serving
+from bench.server import LOOPBACK, Server, ServerFailed, check_alive, serving
 from contract import results
 from contract.recipe import ROOT, Recipe
 
@@ -40,9 +40,10 @@ class Session:
     Attributes:
         recipe: what.
         system: who.
-        port: of the server, on 127.0.0.1.
+        port: of the server.
         environment: variables set for both arms.
-        folder: for logs and files of the session.
+        folder: for logs, the right answers and other files of the session.
+        listen: the address that the server listens on.
     """
 
     recipe: Recipe
@@ -50,6 +51,7 @@ class Session:
     port: int
     environment: dict[str, str]
     folder: Path
+    listen: str = LOOPBACK
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def serve_with_web(session: Session, web: Web) -> None:
         baseline_csv = _gather_baselines(session, web)
         server = _start_server(stack, session)
         locust = stack.enter_context(_locust(session, web, server, baseline_csv))
-        address = f"http://127.0.0.1:{web.port}"
+        address = f"http://{LOOPBACK}:{web.port}"
         _wait_for(address, locust)
         click.echo(f"Locust's web interface: {address}  (the results are in its tab Overhead)\nCtrl-C stops both.")
         _stay([*server.processes, locust])
@@ -102,7 +104,16 @@ def _start_server(stack: ExitStack, session: Session) -> Server:
     recipe, environment, folder = session.recipe, session.environment, session.folder
     expected = arms.direct_answers(recipe, folder, environment)
     server = stack.enter_context(
-        serving(recipe, session.system, expected, session.port, LEAST_TIMEOUT_S, environment, folder)
+        serving(
+            recipe,
+            session.system,
+            expected,
+            session.port,
+            LEAST_TIMEOUT_S,
+            environment,
+            folder,
+            listen=session.listen,
+        )
     )
     by_itself = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
     click.echo(f"{recipe.name} answers at {server.address} ({by_itself}). Logs: {folder}")
@@ -133,7 +144,7 @@ def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> A
     options: dict[str, object] = {
         "-f": arms.script_of("locustfiles", session.recipe),
         "--host": server.address,
-        "--web-host": "127.0.0.1",
+        "--web-host": LOOPBACK,
         "--web-port": web.port,
         "--request-timeout": LEAST_TIMEOUT_S,
     }

@@ -23,6 +23,7 @@ from contract.recipe import NOT_SERVED, Recipe
 START_LIMIT_S = 1800  # a slow model is tried by fastDeploy in batches of up to 1024 before it is served
 POLL_S = 0.1
 LOOPBACK = "127.0.0.1"
+ALL_ADDRESSES = ("0.0.0.0", "")
 
 
 class ServerFailed(Exception):
@@ -54,20 +55,21 @@ def serving(
     environment: Mapping[str, str],
     logs: Path,
     tick: Callable[[], None] = lambda: None,
+    listen: str = LOOPBACK,
 ) -> Iterator[Server]:
     """Serve ``recipe`` for as long as the ``with`` block lasts.
 
     ``expected`` are the direct arm's answers to the example; the block is entered once the server gives them.
     Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``; ``tick`` is called
-    often while the server starts.
+    often while the server starts. ``listen`` is the address that it listens on.
     """
-    address = f"http://{LOOPBACK}:{port}"
+    address = f"http://{LOOPBACK if listen in ALL_ADDRESSES else listen}:{port}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
         # The copy keeps the recipe's name, which fastDeploy takes from the folder; the original stays as it is.
         copy = Path(shutil.copytree(recipe.folder, folder / recipe.name, ignore=shutil.ignore_patterns(*NOT_SERVED)))
         started: list[Process] = []
-        for process in system.processes(copy, LOOPBACK, port, request_timeout_s):
+        for process in system.processes(copy, listen, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
             wait_until_up(process, started, tick)

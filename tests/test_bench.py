@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import requests
 from conftest import PREDICTOR, ROOT, TEST_RECIPES, Command, write_recipe
 
 from bench.processes import free_port
-from contract import results
+from contract import answers, recipe, results
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -304,4 +305,20 @@ def test_a_recipe_is_served_until_ctrl_c_and_refuses_pickle(tmp_path: Path):
     server.send_signal(signal.SIGINT)
     output, _ = server.communicate(timeout=30)
     assert server.returncode == 0
-    assert output == "stopped\n"
+    assert output == "Ctrl-C stops it.\nstopped\n"
+
+
+def test_a_server_for_another_machine_s_load_listens_where_it_is_told_and_leaves_the_right_answers(tmp_path: Path):
+    """Beyond loopback only when asked; the answers go where the load runs."""
+    port, folder = free_port(), tmp_path / "served"
+    command = [sys.executable, "-m", "bench", "serve", "echo", "--port", str(port), "--listen", "0.0.0.0"]
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    server = subprocess.Popen([*command, "--folder", str(folder)], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert f"echo answers at http://127.0.0.1:{port} " in server.stdout.readline()
+    sockets = [c for p in psutil.Process(server.pid).children(recursive=True) for c in p.net_connections("inet")]
+    assert {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN and c.laddr.port == port} == {"0.0.0.0"}
+    assert answers.read(folder / "expected.json") == list(recipe.load("echo").example)
+    server.terminate()
+    assert server.wait(30) == 0
+    assert (folder / "rest.log").is_file()

@@ -10,6 +10,7 @@ from analysis import readme
 from contract.recipe import ROOT
 
 README = (ROOT / "README.md").read_text()
+MADE = ("results/", "served/")  # by commands that it names
 PUBLISHED = ROOT / "docs" / "results" / "quick"
 
 
@@ -21,9 +22,10 @@ def test_the_table_is_generated_from_the_published_results():
 def test_every_file_it_names_is_there():
     """Code, experiments, pictures, links."""
     named = re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|toml|md|ipynb|json|png))`", README)
+    named += re.findall(r"(?<![/\w])docker/[a-z]+", README)
     linked = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if not target.startswith("http")]
     assert len(named) >= 3
-    missing = [name for name in named + linked if not (ROOT / name).exists() and not name.startswith("results/")]
+    missing = [name for name in named + linked if not (ROOT / name).exists() and not name.startswith(MADE)]
     assert missing == []
 
 
@@ -47,7 +49,7 @@ def test_every_command_it_names_is_one_of_the_benchs(command: str):
 
 def test_every_module_of_ours_says_what_it_owns():
     """A newcomer opens any file and knows why it is there."""
-    folders = ("contract", "systems", "bench", "analysis", "baseline", "locustfiles")
+    folders = ("contract", "systems", "bench", "analysis", "baseline", "locustfiles", "docker")
     paths = [path for folder in folders for path in Path(ROOT, folder).glob("*.py")]
     assert [path for path in paths if not path.read_text().startswith('"""')] == []
 
@@ -61,6 +63,7 @@ def test_stages_do_not_import_each_other():
         "locustfiles": {"contract"},
         "analysis": {"contract"},
         "bench": {"contract", "systems", "analysis"},
+        "docker": {"contract", "systems"},
     }
     for stage, others in allowed.items():
         for path in Path(ROOT, stage).glob("*.py"):
