@@ -1,11 +1,9 @@
-"""Conducts a run: everybody ready, one release, exactly N examples, the last answer, the result.
+"""Makes a run whenever Locust starts a test, and puts its outcome where it is looked for.
 
-Owns the order of events and the run's clock. What users do meanwhile is theirs (``_user``), what each process does is
-its section's (``_section``), how the words reach it is ``_sections``', and how the result is put is the outcome's.
+Owns the part that Locust's events play. What a run is, is its own matter (``_run``).
 """
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -13,30 +11,24 @@ from uuid import uuid4
 import gevent
 from _brief import brief_of
 from _files import log_run, write_final_stats, write_ledger, write_requests
-from _ledger import Ledger
 from _options import is_address
 from _outcome import FAILED, Outcome
 from _report import print_ledger
-from _section import Record, Tally
+from _run import Run
 from _sections import Sections
-from _shares import Pool
-from _witness import Busy, Witness
-from gevent.event import Event
+from _witness import Witness
 from locust.env import Environment
 
 from contract.recipe import Recipe
 from contract.results import INVALID, RunName
 
-REPORT_LIMIT_S = 60  # for the records of a run's requests, once it is over
-BROKEN_OFF_LIMIT_S = 3  # the same, of a run that is invalid anyway
-
-
-class BrokenOff(Exception):
-    """The run cannot go on; the reason is noted."""
-
 
 class Conductor:
-    """Conducts every run that one Locust process starts, one at a time."""
+    """Conducts every run that one Locust process starts, one at a time.
+
+    Attributes:
+        outcomes: what the runs so far came to.
+    """
 
     def __init__(self, environment: Environment, recipe: Recipe, expected: list[Any], sections: Sections) -> None:
         """Take part in the environment's events; ``expected`` are the direct arm's answers to the example."""
@@ -45,7 +37,8 @@ class Conductor:
         self._recipe = recipe
         self._expected = expected
         self._sections = sections
-        self.is_running = False
+        self._run: Run | None = None
+        self._conducting: gevent.Greenlet | None = None
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.test_stopping.add_listener(self._on_broken_off)
@@ -53,135 +46,38 @@ class Conductor:
         events.quit.add_listener(self._on_quit)
 
     @property
+    def is_running(self) -> bool:
+        """Whether a run is in progress."""
+        return self._run is not None
+
+    @property
     def is_ready(self) -> bool:
         """Whether a run can be started now."""
         return not self.is_running and self._sections.are_ready()
 
-    # What sections tell.
-
-    def arrived(self, worker: str, users: int) -> None:
-        """Note how many of a section's users are ready."""
-        self._ledger.entries[worker].users = users
-        if self._ledger.users > self._name.users:
-            self._break("the number of users was changed during the run")
-        self._changed.set()
-
-    def refused(self, worker: str, reason: str, is_host: bool) -> None:
-        """Break the run off: a user cannot take part."""
-        self._break(reason, is_host)
-
-    def wants(self, worker: str) -> None:
-        """Give a section more requests."""
-        self._sections.supply(worker, self._pool.next_lease(worker))
-
-    def abandoned(self, worker: str) -> None:
-        """Let nothing more be issued anywhere: a request has failed in a way that would repeat itself."""
-        self._pool.drain()
-        self._sections.abandon()
-
-    def progressed(self, worker: str, tally: Tally) -> None:
-        """Note how far a section is, should nothing more be heard of it."""
-        self._ledger.entries[worker].tally = tally
-
-    def done(self, worker: str, end_ns: int | None, span_ns: int | None) -> None:
-        """Note that a section has come to its end."""
-        entry = self._ledger.entries[worker]
-        entry.is_done, entry.end_ns, entry.span_ns = True, end_ns, span_ns
-        self._changed.set()
-
-    def reported(self, worker: str, tally: Tally, records: list[Record], is_whole: bool) -> None:
-        """Note what came of a section's requests."""
-        entry = self._ledger.entries[worker]
-        entry.records += records
-        entry.tally, entry.is_whole = tally, is_whole
-        self._changed.set()
-
-    def lost(self, worker: str, reason: str) -> None:
-        """Break the run off: one of its processes is missing, or one has come that does not belong to it."""
-        if worker in self._ledger.entries:
-            self._ledger.entries[worker].fault = reason
-        self._break(reason)
-
-    # The course of a run.
-
     def _on_test_start(self, **_: Any) -> None:
-        options, runner = self._environment.parsed_options, self._environment.runner
+        options, runner, host = self._environment.parsed_options, self._environment.runner, self._environment.host
         assert options is not None and runner is not None
+        self._conducting, users = None, runner.target_user_count
         brief = brief_of(uuid4().hex, options, self._recipe, self._expected)
-        self._load = brief.load
-        self._name = RunName(self._recipe.name, brief.batch_size, runner.target_user_count, brief.examples)
-        self._witness = Witness(self._environment.host or "", brief.warm_ups * runner.target_user_count)
-        self._refusal, self._is_misuse = "", False
-        self._released_ns: int | None = None
-        self._changed = Event()
-        self.is_running = True
-        self._ledger = Ledger(self._sections.prepare(brief, self))
-        if not is_address(self._environment.host):  # the web form has taken anything
-            self._break(f"{self._environment.host!r} is no server's address", is_misuse=True)
-        else:
-            self._wait_until_quiet()
-        self._conducting = gevent.spawn(self._conduct)
+        name = RunName(self._recipe.name, brief.batch_size, users, brief.examples)
+        self._run = run = Run(name, brief, self._sections, Witness(host or "", brief.warm_ups * users))
+        if is_address(host):
+            run.wait_until_quiet()
+        else:  # the web form has taken anything
+            run.refuse(f"{host!r} is no server's address", is_misuse=True)
+        if self._run is run:  # and has not been broken off meanwhile
+            self._conducting = gevent.spawn(self._conduct, run)
 
-    def _wait_until_quiet(self) -> None:
-        try:
-            self._witness.wait_until_quiet()
-        except Busy as error:
-            self._break(str(error))
-
-    def _conduct(self) -> None:
-        try:
-            self._await(lambda: self._ledger.users == self._name.users)
-            self._pool = Pool({name: entry.users for name, entry in self._ledger.entries.items()}, self._load.requests)
-            self._released_ns = self._sections.release(self._pool.first_leases())
-            self._await(lambda: self._ledger.is_done)
-            self._sections.collect()
-            self._await(lambda: self._ledger.is_whole, REPORT_LIMIT_S)
-        except BrokenOff:
-            self._collect_what_there_is()
-        self._conclude()
+    def _conduct(self, run: Run) -> None:
+        run.conduct()
+        self._conclude(run)
         self._end()
 
-    def _await(self, is_reached: Callable[[], bool], limit_s: float | None = None) -> None:
-        """Return once that is so. Raises BrokenOff when the run is broken off before."""
-        with gevent.Timeout(limit_s, False):
-            while not is_reached():
-                if self._refusal:
-                    raise BrokenOff
-                self._changed.wait()
-                self._changed.clear()
-            return
-        self._break(f"the requests' times were not handed in within {limit_s} s")
-        raise BrokenOff
-
-    def _break(self, reason: str, is_misuse: bool = False) -> None:
-        """Note why the run is invalid, unless there is a reason already, and let whoever waits find out."""
-        if not self._refusal:
-            self._refusal, self._is_misuse = reason, is_misuse
-        self._changed.set()
-
-    def _collect_what_there_is(self) -> None:
-        """Have the records of those that still answer, for the files of a run that is no run."""
-        if self._released_ns is not None:
-            self._sections.collect()
-            with gevent.Timeout(BROKEN_OFF_LIMIT_S, False):
-                while not self._ledger.is_whole:
-                    self._changed.wait()
-                    self._changed.clear()
-
-    def _conclude(self) -> None:
+    def _conclude(self, run: Run) -> None:
         """Settle the outcome of the run, whole or broken off, and put it where it is looked for."""
-        self.is_running = False
-        self._sections.dismiss()
-        if self._released_ns is not None and not self._refusal:
-            self._ledger.seen = self._witness.testify(self._released_ns, self._ledger)
-        outcome = Outcome(
-            name=self._name,
-            load=self._load,
-            released_ns=self._released_ns,
-            ledger=self._ledger,
-            refusal=self._refusal,
-            is_misuse=self._is_misuse,
-        )
+        self._run = None
+        outcome = run.end()
         if outcome.is_complete:
             log_run(self._environment, outcome)
         outcome = self._with_files(self._with_agreeing_stats(outcome))
@@ -222,10 +118,11 @@ class Conductor:
 
     def _on_broken_off(self, **_: Any) -> None:
         """Conclude a run that Locust is told to end: by Ctrl-C, --run-time, the web's Stop, or having no workers."""
-        if self.is_running:
-            self._conducting.kill()
-            self._collect_what_there_is()
-            self._conclude()
+        if (run := self._run) is not None:
+            if self._conducting is not None:
+                self._conducting.kill()
+            run.collect_what_there_is()
+            self._conclude(run)
 
     def _on_quit(self, **_: Any) -> None:
         """Complete the files, and say last what the run came to."""

@@ -16,6 +16,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
+import requests
 from conftest import ROOT, TEST_RECIPES, Command
 
 import systems
@@ -235,3 +236,40 @@ def test_a_run_that_locust_is_told_to_cut_short_is_no_run(locust: Command, echo_
     done = locust("echo", echo_server.address, "--examples", 100000, "--run-time", "2s")
     assert done.returncode == 1
     assert re.search(r"INVALID: .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
+
+
+def used_by_others(server: Server, stop: threading.Event) -> None:
+    while not stop.wait(0.1):
+        requests.post(server.address + "/infer", json={"data": ["a"]}, timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("signal_after_s", "exit_code", "says"),
+    [(None, 1, "is busy with others: "), (2.5, 1, "ended after 0 of 10 requests")],
+    ids=["waited for", "interrupted"],
+)
+def test_a_server_that_others_use_is_refused(echo_server: Server, tmp_path, signal_after_s, exit_code, says):
+    """Not for ever waited for, and to be interrupted meanwhile: their requests would take part of its time."""
+    stop = threading.Event()
+    others = threading.Thread(target=used_by_others, args=(echo_server, stop))
+    others.start()
+    options = "-f", "locustfiles/generic.py", "--headless", "--host", echo_server.address, "--examples", "10"
+    locust = subprocess.Popen(
+        [sys.executable, "-m", "locust", *options],
+        cwd=ROOT,
+        env={**os.environ, "RECIPE": "echo"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        if signal_after_s is not None:
+            time.sleep(signal_after_s)
+            locust.send_signal(signal.SIGINT)
+        said = locust.communicate(timeout=30)[0]
+    finally:
+        stop.set()
+        others.join()
+    assert locust.returncode == exit_code
+    assert says in said.splitlines()[-1], said
+    assert "Traceback" not in said
