@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import systems
 from contract import results
 from contract.options import at_least
-from contract.recipe import NOT_SERVED, ROOT, Recipe, load
+from contract.recipe import NOT_SERVED, ROOT, Recipe, RecipeError, load
 
 POLL_S = 0.2
 GRACE_S = 5.0
@@ -28,13 +28,21 @@ REQUEST_TIMEOUT_S = 1800
 
 
 def main() -> int:
-    """Serve until a signal, or until one of the server's processes ends. Returns the container's exit code."""
+    """Call the recipe directly, then serve it until a signal. Returns the container's exit code."""
     options = parse()
     signal.signal(signal.SIGTERM, interrupt)
-    recipe = load(options.recipe)
-    called = call_directly(recipe, options)
-    if called:
-        return called
+    try:
+        recipe = load(options.recipe)
+        return call_directly(recipe, options) or serve(recipe, options)
+    except RecipeError as error:
+        print("error: {}".format(error), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def serve(recipe: Recipe, options: argparse.Namespace) -> int:
+    """Serve until one of the server's processes ends, which is an error."""
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
         copy = Path(folder, recipe.name)
         shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*NOT_SERVED))
@@ -47,8 +55,6 @@ def main() -> int:
             while not ended(started):
                 time.sleep(POLL_S)
             return 1
-        except KeyboardInterrupt:
-            return 0
         finally:
             stop(started)
 

@@ -22,6 +22,7 @@ MESSAGE = "run"
 WATCH_S = 0.5
 BRIEFED_LIMIT_S = 8
 CONNECTING_S = 1.0
+COMING_BACK_S = 5.0
 
 
 class RemoteSections:
@@ -31,7 +32,7 @@ class RemoteSections:
         self._environment = environment
         self._runner = runner
         self._workers: list[str] = []
-        self._last_connected_s = -CONNECTING_S
+        self._last_connected_s = self._dismissed_s = -COMING_BACK_S
         self._run = ""
         runner.register_message(MESSAGE, self._on_message)
         environment.events.worker_connect.add_listener(self._on_worker_connect)
@@ -78,11 +79,16 @@ class RemoteSections:
             client.user_classes_count = {}  # Locust would wait a minute for users that are gone
         for worker in self._workers:
             self._runner.send_message(MESSAGE, {"run": self._brief.run, "what": "dismiss"}, worker)
+        self._dismissed_s = time.monotonic()
 
     def are_ready(self) -> bool:
-        """Say whether as many workers are connected as are expected, none of them busy or missing."""
+        """Say whether as many workers are connected as are expected, and those of the last run are back from it."""
         options, clients = self._environment.parsed_options, self._runner.clients
-        return options is not None and len(clients.ready) == len(clients) >= max(1, options.expect_workers)
+        ready = {client.id for client in clients.ready}
+        missing = {client.id for client in clients.missing}
+        are_back = ready | missing >= set(self._workers) or time.monotonic() - self._dismissed_s > COMING_BACK_S
+        is_idle = not clients.running and not clients.spawning
+        return options is not None and is_idle and are_back and len(ready) >= max(1, options.expect_workers)
 
     def _tell(self, worker: str, what: str, **data: Any) -> None:
         self._runner.send_message(MESSAGE, {"run": self._run, "what": what, **data}, worker)

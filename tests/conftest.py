@@ -1,6 +1,7 @@
 """What the tests share: commands run as a user runs them, and one real fastDeploy server of the echo recipe."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,9 @@ ROOT = recipe.ROOT
 TEST_RECIPES = ROOT / "tests" / "recipes"
 
 PREDICTOR = "def predictor(inputs, batch_size=1): return list(inputs)\n"
+
+# Where a shell has started the tests in the background, they and all that they start would be deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

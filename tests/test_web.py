@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -278,6 +279,12 @@ def test_distributed_runs_from_the_form_follow_one_another(tmp_path, no_orphans)
             assert started.start(user_count=users, batch_size=batch_size, examples=examples)["success"]
             row = started.wait_for_row(number)
             assert (row["verdict"], row["examples"], row["concurrency"]) == ("VALID", str(examples), str(users))
+        assert started.start(examples=1_000_000)["success"]
+        time.sleep(2)
+        assert requests.post(started.address + "/stop", timeout=30).json()["success"]
+        assert re.match(r"INVALID: ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
+        assert started.start(examples=100)["success"]
+        assert started.wait_for_row(5)["verdict"] == "VALID"
 
 
 def test_a_lost_worker_is_shown_and_the_next_run_wants_it_back(tmp_path, no_orphans):
@@ -287,11 +294,23 @@ def test_a_lost_worker_is_shown_and_the_next_run_wants_it_back(tmp_path, no_orph
         time.sleep(2)
         processes = psutil.Process(started.process.pid).children(recursive=True)
         locusts = [p for p in processes if "locust" in p.cmdline() and "keeper" not in " ".join(p.cmdline())]
-        max(locusts, key=lambda process: process.pid).kill()
+        worker = max(locusts, key=lambda process: process.pid)
+        command = worker.cmdline()
+        worker.kill()
         assert "was lost: no heartbeat any more" in started.wait_for_row(1)["verdict"]
         answer = started.start(examples=10)
         assert not answer["success"]
         assert "Not all expected workers are connected" in answer["message"]
+
+        port = command[command.index("--master-port") + 1]
+        another = [*command[:3], "-f", "locustfiles/generic.py", "--worker", "--master-port", port]
+        replacement = subprocess.Popen(another, cwd=ROOT, env={**os.environ, "RECIPE": "echo"})
+        try:
+            assert started.start(examples=10)["success"]
+            assert started.wait_for_row(2)["verdict"] == "VALID"
+        finally:
+            replacement.kill()
+            replacement.wait()
 
 
 def test_a_port_that_is_taken_is_told(tmp_path):
