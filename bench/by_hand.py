@@ -75,7 +75,7 @@ def serve(session: Session) -> None:
     """Serve a recipe until the bench is interrupted. Raises RunFailed, ServerFailed, and SessionEnded."""
     with ExitStack() as stack:
         server = _start_server(stack, session)
-        click.echo("Ctrl-C stops it.")
+        click.echo(f"{_described(session, server)}. Ctrl-C stops it.")
         _stay(server.processes)
 
 
@@ -84,6 +84,7 @@ def serve_with_web(session: Session, web: Web) -> None:
     with ExitStack() as stack:
         baseline_csv = _gather_baselines(session, web)
         server = _start_server(stack, session)
+        click.echo(_described(session, server))
         locust = stack.enter_context(_locust(session, web, server, baseline_csv))
         address = f"http://{LOOPBACK}:{web.port}"
         _wait_for(address, locust)
@@ -103,7 +104,7 @@ def known_baselines(recipe: Recipe, environment: dict[str, str]) -> Iterator[dic
 def _start_server(stack: ExitStack, session: Session) -> Server:
     recipe, environment, folder = session.recipe, session.environment, session.folder
     expected = arms.direct_answers(recipe, folder, environment)
-    server = stack.enter_context(
+    return stack.enter_context(
         serving(
             recipe,
             session.system,
@@ -115,9 +116,11 @@ def _start_server(stack: ExitStack, session: Session) -> Server:
             listen=session.listen,
         )
     )
+
+
+def _described(session: Session, server: Server) -> str:
     by_itself = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
-    click.echo(f"{recipe.name} answers at {server.address} ({by_itself}). Logs: {folder}")
-    return server
+    return f"{session.recipe.name} answers at {server.address} ({by_itself}). Logs: {session.folder}"
 
 
 def _gather_baselines(session: Session, web: Web) -> Path:
