@@ -19,6 +19,7 @@ KEPT = (
     names.MANIFEST_JSON,
     names.LOCUST_STATS_CSV,
     names.LOCUST_REQUESTS_CSV,
+    names.LOCUST_LEDGER_CSV,
 )
 
 

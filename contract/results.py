@@ -25,6 +25,7 @@ REQUESTS_SUFFIX = "_requests.csv"
 LOCUST_REQUESTS_CSV = LOCUST_PREFIX + REQUESTS_SUFFIX
 REQUESTS_COLUMNS = ("request", "worker", "user", "examples", "sent_ns", "answered_ns", "failure")
 LEDGER_SUFFIX = "_ledger.csv"
+LOCUST_LEDGER_CSV = LOCUST_PREFIX + LEDGER_SUFFIX
 LEDGER_COLUMNS = (
     "worker",  # its number, and total for all of them
     "name",
