@@ -18,6 +18,7 @@ from _run import Run
 from _sections import Sections
 from _witness import Witness
 from locust.env import Environment
+from locust.runners import MasterRunner
 
 from contract.recipe import Recipe
 from contract.results import INVALID, RunName
@@ -123,6 +124,9 @@ class Conductor:
                 self._conducting.kill()
             run.collect_what_there_is()
             self._conclude(run)
+            runner = self._environment.runner
+            if self._is_headless and isinstance(runner, MasterRunner) and not runner.worker_count:
+                gevent.spawn(self._end)  # Locust would go on without workers, for ever
 
     def _on_quit(self, **_: Any) -> None:
         """Complete the files, and say last what the run came to."""

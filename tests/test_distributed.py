@@ -200,6 +200,11 @@ def signalled(number: signal.Signals) -> Callable[[list["subprocess.Popen[bytes]
     return act
 
 
+def killed_all(started: list["subprocess.Popen[bytes]"], port: int) -> None:
+    for worker in started:
+        worker.kill()
+
+
 def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
     started.append(start("--worker", "--master-port", port))
 
@@ -216,9 +221,10 @@ def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
             r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)",
         ),
         (signalled(signal.SIGTERM), r"worker \d \(\S+\) has quit"),
+        (killed_all, r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)"),
         (joined_late, r"worker 3 \(\S+\) came late: the run had begun without it"),
     ],
-    ids=["dies", "hangs", "quits", "comes late"],
+    ids=["dies", "hangs", "quits", "all die", "comes late"],
 )
 def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
     echo_server: Server, tmp_path, no_orphans, act, reason
@@ -230,7 +236,7 @@ def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
         act(started, port)
         assert master.wait(10) == 1
         for worker in started:
-            worker.send_signal(signal.SIGCONT)
+            worker.send_signal(signal.SIGCONT)  # one that hangs could not quit
     last = (tmp_path / "master.log").read_text().splitlines()[-1]
     ended = re.fullmatch(rf"INVALID: echo .*: {reason} \(after (\d+) of 10000000 requests\)", last)
     assert ended, last
