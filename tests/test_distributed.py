@@ -56,6 +56,12 @@ def workers(count: int, port: int, logs: Path) -> Iterator[list["subprocess.Pope
             worker.wait()
 
 
+def processes(count: int) -> tuple[object, ...]:
+    """Return Locust's options for so many processes, which meet at a port that nobody else uses."""
+    port = free_port()
+    return "--processes", count, "--master-bind-port", port, "--master-port", port
+
+
 def master_options(host: str, port: int, count: int, prefix: Path) -> list[object]:
     options = "--master", "--master-bind-port", port, "--expect-workers", count, "--headless", "--only-summary"
     return [*options, "--host", host, "--csv", prefix]
@@ -120,7 +126,7 @@ def test_exactly_n_examples_are_sent_by_all_workers_together(
 
 def test_processes_is_the_same_load(locust: Command, echo_server: Server, tmp_path):
     """Locust's own way to use several cores."""
-    options = "--processes", 3, "-u", 8, "--batch-size", 3, "--examples", 1000, "--csv", tmp_path / "out"
+    options = *processes(3), "-u", 8, "--batch-size", 3, "--examples", 1000, "--csv", tmp_path / "out"
     done = locust("echo", echo_server.address, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert_accounts_agree(tmp_path / "out", 8, 3, 1000)
@@ -128,7 +134,7 @@ def test_processes_is_the_same_load(locust: Command, echo_server: Server, tmp_pa
 
 def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
     """On each worker, by its own clock: as many as it has users, and not one more."""
-    options = "--processes", 2, "-u", 6, "--examples", 600, "--csv", tmp_path / "out"
+    options = *processes(2), "-u", 6, "--examples", 600, "--csv", tmp_path / "out"
     assert locust("echo", echo_server.address, *options).returncode == 0
     sent = rows(tmp_path / "out_requests.csv")
     for worker in ("0", "1"):
@@ -147,8 +153,7 @@ def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp
 
     def run(number: int, server: Server) -> None:
         users, batch_size, examples = seeded.randint(1, 12), seeded.randint(1, 9), seeded.randint(1, 400)
-        port = free_port()
-        options = "--processes", seeded.randint(2, 3), "--master-bind-port", port, "--master-port", port
+        options = processes(seeded.randint(2, 3))
         prefix = tmp_path / f"run-{number}"
         load = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
         done = locust("echo", server.address, *options, *load)
@@ -310,7 +315,7 @@ def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minut
     slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"
     chosen = recipe.load(write_recipe(tmp_path / "slow", predictor=slow))
     with serving(chosen, systems.load("fastdeploy"), ["a"], free_port(), 480, {}, tmp_path) as server:
-        options = "--processes", 2, "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
+        options = *processes(2), "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
         done = locust(chosen.folder, server.address, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     total = rows(tmp_path / "out_ledger.csv")[-1]
