@@ -4,6 +4,7 @@ Owns the part that Locust's events play. What a run is, is its own matter (``_ru
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -28,12 +29,13 @@ class Conductor:
     """Conducts every run that one Locust process starts, one at a time.
 
     Attributes:
-        outcomes: what the runs so far came to.
+        listeners: each is told the outcome of each run, once.
     """
 
     def __init__(self, environment: Environment, recipe: Recipe, expected: list[Any], sections: Sections) -> None:
         """Take part in the environment's events; ``expected`` are the direct arm's answers to the example."""
-        self.outcomes: list[Outcome] = []
+        self.listeners: list[Callable[[Outcome], None]] = []
+        self._outcome: Outcome | None = None
         self._environment = environment
         self._recipe = recipe
         self._expected = expected
@@ -82,7 +84,9 @@ class Conductor:
         if outcome.is_complete:
             log_run(self._environment, outcome)
         outcome = self._with_files(self._with_agreeing_stats(outcome))
-        self.outcomes.append(outcome)
+        self._outcome = outcome
+        for listener in self.listeners:
+            listener(outcome)
         self._environment.process_exit_code = outcome.exit_code
         if not self._is_headless:
             self._say(outcome)
@@ -138,8 +142,8 @@ class Conductor:
         except OSError as error:
             print(f"{INVALID}: the statistics cannot be written: {error}", flush=True)
             sys.exit(FAILED)
-        if self.outcomes and self._is_headless:
-            self._say(self.outcomes[-1])
+        if self._outcome is not None and self._is_headless:
+            self._say(self._outcome)
 
     def _say(self, outcome: Outcome) -> None:
         print_ledger(outcome)

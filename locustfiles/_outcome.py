@@ -5,6 +5,7 @@ Pure: owns the verdict on a run and the words for it. The counts are the ledger'
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from _ledger import Ledger
 from _requests import Load
@@ -40,7 +41,7 @@ class Outcome:
         """How often each failure occurred."""
         return Counter(record.failure for _, record in self.ledger.records() if record.failure)
 
-    @property
+    @cached_property
     def is_complete(self) -> bool:
         """Whether every request of the run was sent exactly once and came to an end."""
         total = self.ledger.total
@@ -73,7 +74,7 @@ class Outcome:
             return OK
         return MISUSED if self.is_misuse else FAILED
 
-    @property
+    @cached_property
     def problem(self) -> str:
         """What makes the run invalid, in one line, or nothing."""
         total, seen = self.ledger.total, self.ledger.seen

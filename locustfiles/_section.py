@@ -144,10 +144,7 @@ class Section:
     def close(self) -> None:
         """Count nothing that ends from now on: the records are handed in."""
         self.is_closed = True
-        if not self._is_done:
-            self._stock.clear()
-            self._stocked, self._is_last = 0, True
-            self._restocked.set()
+        self._drop_stock()
 
     def records_since(self, released_ns: int) -> list[Record]:
         """Return the records with their times counted from the release."""
@@ -158,12 +155,15 @@ class Section:
 
     def abandon(self, is_told: bool = False) -> None:
         """Issue no further request: the run cannot become valid any more. Says so unless it ``is_told`` so."""
-        self._stock.clear()
-        self._stocked, self._is_last = 0, True
-        self._restocked.set()
+        self._drop_stock()
         if not is_told:
             self._superior.abandoned()
         self._end_if_done()
+
+    def _drop_stock(self) -> None:
+        self._stock.clear()
+        self._stocked, self._is_last = 0, True
+        self._restocked.set()
 
     def _take(self) -> int | None:
         while not self._stock:
