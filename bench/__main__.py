@@ -15,8 +15,7 @@ import click
 import systems
 from analysis import readme
 from analysis import report as reports
-from bench import arms
-from bench import by_hand as by_hands
+from bench import arms, by_hand
 from bench import experiment as experiments
 from bench.experiment import Experiment
 from bench.processes import free_port, is_taken
@@ -92,10 +91,10 @@ def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--folder", type=EXISTING, help="Keep logs and expected.json, the right answers, there.")
 def serve(recipe: str, system: str, port: int, experiment: Path, listen: str, folder: Path | None) -> None:
     """Serve a RECIPE (a name or a folder) as in a run, until Ctrl-C, for Locust started by hand."""
-    with by_hand(recipe, system, port, experiment) as (session, _):
+    with session_of(recipe, system, port, experiment) as (session, _):
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        by_hands.serve(replace(session, listen=listen, folder=folder or session.folder))
+        by_hand.serve(replace(session, listen=listen, folder=folder or session.folder))
 
 
 @main.command()
@@ -105,13 +104,13 @@ def serve(recipe: str, system: str, port: int, experiment: Path, listen: str, fo
 @click.option("--baseline", type=click.IntRange(1), multiple=True, help="Time this batch size first; repeatable.")
 def web(recipe: str, system: str, port: int, experiment: Path, web_port: int, workers: int, baseline: Any) -> None:
     """Serve a RECIPE, and load it from Locust's web interface, until Ctrl-C."""
-    with by_hand(recipe, system, port, experiment) as (session, chosen):
+    with session_of(recipe, system, port, experiment) as (session, chosen):
         page = free_or_given(web_port, "--web-port")
-        by_hands.serve_with_web(session, by_hands.Web(page, workers, baseline, chosen.examples_of(session.recipe.name)))
+        by_hand.serve_with_web(session, by_hand.Web(page, workers, baseline, chosen.examples_of(session.recipe.name)))
 
 
 @contextmanager
-def by_hand(recipe: str, system: str, port: int, path: Path) -> Iterator[tuple[by_hands.Session, Experiment]]:
+def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tuple[by_hand.Session, Experiment]]:
     """Yield what is served by hand, and its experiment; problems become one line each and an exit code."""
     try:
         chosen, description = recipes.load(recipe), systems.load(system)
@@ -121,11 +120,11 @@ def by_hand(recipe: str, system: str, port: int, path: Path) -> Iterator[tuple[b
     own_port = free_or_given(port, "--port")
     with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
         try:
-            yield by_hands.Session(chosen, description, own_port, experiment.environment, Path(folder)), experiment
+            yield by_hand.Session(chosen, description, own_port, experiment.environment, Path(folder)), experiment
         except (arms.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
-        except by_hands.SessionEnded as error:
+        except by_hand.SessionEnded as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:

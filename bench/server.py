@@ -3,7 +3,6 @@
 Owns a server's life. How the system is started is the system's own description (``systems``).
 """
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,7 @@ import requests
 import systems
 from bench.processes import Process, running
 from contract import answers, wire
-from contract.recipe import NOT_SERVED, Recipe
+from contract.recipe import Recipe, copy_to
 
 START_LIMIT_S = 1800  # a slow model is tried by fastDeploy in batches of up to 1024 before it is served
 POLL_S = 0.1
@@ -66,8 +65,7 @@ def serving(
     address = f"http://{LOOPBACK if listen in ALL_ADDRESSES else listen}:{port}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
-        # The copy keeps the recipe's name, which fastDeploy takes from the folder; the original stays as it is.
-        copy = Path(shutil.copytree(recipe.folder, folder / recipe.name, ignore=shutil.ignore_patterns(*NOT_SERVED)))
+        copy = copy_to(recipe, folder)
         started: list[Process] = []
         for process in system.processes(copy, listen, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"

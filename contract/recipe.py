@@ -9,6 +9,7 @@ import importlib.util
 import itertools
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,16 @@ def served_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not any(part in NOT_SERVED for part in path.relative_to(folder).parts):
             yield path
+
+
+def copy_to(recipe: Recipe, folder: Path) -> Path:
+    """Copy a recipe into ``folder``, to be served from there; return the copy, which keeps the recipe's name.
+
+    A server writes into the folder that it serves, and fastDeploy takes the recipe's name from it.
+    """
+    copy = Path(folder, recipe.name)
+    shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*NOT_SERVED))
+    return copy
 
 
 def available() -> List[str]:

@@ -6,7 +6,6 @@ needs the recipe's own requirements and fastDeploy, on Python 3.7 or later; the 
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import systems
 from contract import results
 from contract.options import at_least
-from contract.recipe import NOT_SERVED, ROOT, Recipe, RecipeError, load
+from contract.recipe import ROOT, Recipe, RecipeError, copy_to, load
 
 POLL_S = 0.2
 GRACE_S = 5.0
@@ -44,8 +43,7 @@ def main() -> int:
 def serve(recipe: Recipe, options: argparse.Namespace) -> int:
     """Serve until one of the server's processes ends, which is an error."""
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        copy = Path(folder, recipe.name)
-        shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*NOT_SERVED))
+        copy = copy_to(recipe, Path(folder))
         started = []  # type: List[subprocess.Popen[bytes]]
         try:
             for process in systems.load("fastdeploy").processes(copy, options.host, options.port, REQUEST_TIMEOUT_S):

@@ -1,5 +1,6 @@
 """What the tests share: commands run as a user runs them, and one real fastDeploy server of the echo recipe."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -34,6 +35,17 @@ def write_recipe(folder: Path, example: str | None = "example = ['a']", predicto
         if content is not None:
             (folder / name).write_text(content)
     return folder
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def by_type(prefix: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of Locust's own statistics file, of ``--csv PREFIX``, by their type."""
+    return {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
 
 
 @pytest.fixture(scope="session")

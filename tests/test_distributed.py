@@ -1,6 +1,5 @@
 """Distributed Locust against a real fastDeploy: the same exact load, whatever happens to the workers."""
 
-import csv
 import os
 import random
 import re
@@ -15,7 +14,7 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Command, write_recipe
+from conftest import ROOT, Command, by_type, rows, write_recipe
 
 import systems
 from bench.processes import free_port
@@ -25,11 +24,6 @@ from contract.results import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py"]
 COUNTS = LEDGER_COLUMNS[3:9]
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 def start(*options: object, log: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
@@ -70,7 +64,7 @@ def master_options(host: str, port: int, count: int, prefix: Path) -> list[objec
 def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: int) -> None:
     """Locust's statistics, the requests' file and the ledger say the same: exactly N, and the server has seen them."""
     requests = ceil(examples / batch_size)
-    stats = {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
+    stats = by_type(prefix)
     assert set(stats) == {"POST", "RUN", ""}
     assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
     assert {row["Failure Count"] for row in stats.values()} == {"0"}
@@ -249,7 +243,7 @@ def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
     total = rows(tmp_path / "out_ledger.csv")[-1]
     assert int(total["requests_answered"]) == int(ended[1])
     assert total["fault"] in last
-    assert "RUN" not in {row["Type"] for row in rows(tmp_path / "out_stats.csv")}
+    assert "RUN" not in by_type(tmp_path / "out")
 
 
 def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_path, no_orphans):
@@ -264,7 +258,7 @@ def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_pa
     last = (tmp_path / "master.log").read_text().splitlines()[-1]
     ended = re.search(r"ended after (\d+) of 10000000 requests$", last)
     assert ended, last
-    stats = {row["Type"]: row for row in rows(tmp_path / "out_stats.csv")}
+    stats = by_type(tmp_path / "out")
     assert stats["POST"]["Request Count"] == ended[1] == str(len(rows(tmp_path / "out_requests.csv")))
 
 

@@ -1,6 +1,5 @@
 """Plain Locust against a real fastDeploy: exactly N examples, the total in Locust's CSV, and failures that are said."""
 
-import csv
 import http.server
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import ROOT, TEST_RECIPES, Command
+from conftest import ROOT, TEST_RECIPES, Command, by_type, rows
 
 import systems
 from bench.processes import free_port
@@ -26,16 +25,6 @@ from contract import answers, recipe
 from contract.results import REQUESTS_COLUMNS, RunName
 
 UNRELIABLE = TEST_RECIPES / "unreliable"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
-
-
-def by_type(prefix: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of Locust's own statistics file by their type."""
-    return {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
 
 
 @pytest.mark.parametrize(
