@@ -1,60 +1,144 @@
 """What serving adds: served minus baseline, paired within a round, per 10,000 examples and per request.
 
-Pure functions from tables to tables. Owns the definition of overhead; knows nothing of files or of how numbers are put.
+Functions from tables to tables. Owns the definition of overhead, its interval over rounds, and the verdict on a row.
 """
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from analysis.results import Results
+from analysis import attribution
+from analysis.attribution import PARTS
+from analysis.results import ROW, Results, part_folder
+from contract.verdicts import SPREAD_MAX, VALID, Verdict
 
 EXAMPLES = 10_000
+CONFIDENCE = 0.95
+# A difference between rounds below this part of the served seconds moves no number: a baseline may be microseconds.
+NEGLIGIBLE = 0.01
 CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
+ARMS = ["baseline_s", "served_s"]
+NUMBERS = [*ARMS, "overhead_s", "overhead_per_request_ms", "ratio", *PARTS, "instrument_s", "calls", "inputs_per_call"]
+WITH_INTERVAL = [*ARMS, "overhead_s", "ratio"]
 
 
 def pairs(results: Results) -> pd.DataFrame:
-    """Return each planned served run with both arms' seconds per 10,000 examples and their difference.
+    """Return a row for each planned served run, beside the baseline run of its round.
 
-    Columns: those of the plan, ``baseline_s``, ``served_s``, ``overhead_s``, ``overhead_per_request_ms``; NaN where
-    a run is missing. Runs of fewer or more examples are scaled in proportion.
+    Columns: those of the plan; ``baseline_s``, ``served_s``, ``overhead_s`` and its parts ``call_pattern_s``,
+    ``contention_s``, ``serving_path_s``, all per 10,000 examples; ``instrument_s``, what the same requests take on the
+    null system; ``overhead_per_request_ms``; ``ratio`` (served / baseline); ``calls`` per 10,000 examples and
+    ``inputs_per_call``; ``rule`` and ``reason`` of either arm, empty if both are valid. Numbers are NaN where a run is
+    not valid. Runs of fewer or more examples are scaled in proportion.
     """
-    baseline = results.baseline.assign(baseline_s=scaled(results.baseline))
-    served = results.served.assign(served_s=scaled(results.served))
+    baseline = results.baseline.drop(columns="examples").rename(columns={"total_s": "baseline_s"})
     merged = results.plan.merge(
-        baseline[["round", "recipe", "batch_size", "baseline_s"]], how="left", on=["round", "recipe", "batch_size"]
-    ).merge(
-        served[["round", "recipe", "system", "batch_size", "concurrency", "served_s"]],
-        how="left",
-        on=["round", "recipe", "system", "batch_size", "concurrency"],
-    )
+        results.served[[*ROW, "requests", "total_s", "rule", "reason", "folder"]], how="left", on=ROW
+    ).merge(baseline, how="left", on=["round", "recipe", "system", "batch_size"], suffixes=("", "_baseline"))
+    merged = merged.merge(results.instrument, how="left", on=["recipe", "batch_size", "concurrency"])
+    scale = EXAMPLES / merged["examples"]
+    merged["baseline_s"] *= scale
+    merged["served_s"] = merged["total_s"] * scale
     merged["overhead_s"] = merged["served_s"] - merged["baseline_s"]
+    merged["ratio"] = merged["served_s"] / merged["baseline_s"]
     requests = np.ceil(EXAMPLES / merged["batch_size"])
     merged["overhead_per_request_ms"] = 1000 * merged["overhead_s"] / requests
-    return merged
+    merged["instrument_s"] = merged["request_s"] * requests
+    merged = _with_parts(merged, results.folder, scale)
+    for column in ("rule", "reason"):
+        merged[column] = merged[column].where(merged["rule"] != "", merged[f"{column}_baseline"])
+    return merged.drop(columns=["total_s", "request_s", "rule_baseline", "reason_baseline"])
 
 
-def scaled(runs: pd.DataFrame) -> "pd.Series[float]":
-    """Return the seconds that each run would take for 10,000 examples at its pace."""
-    return runs["total_s"].astype(float) * EXAMPLES / runs["examples"].astype(float)
+def _with_parts(merged: pd.DataFrame, folder: Path, scale: "pd.Series[float]") -> pd.DataFrame:
+    known: dict[Path, pd.DataFrame] = {}
+
+    def of(row: Any) -> dict[str, float]:
+        if pd.isna(row.served_s):
+            return dict.fromkeys(("busy_s", "direct_s", "calls", "inputs_per_call"), np.nan)
+        part = part_folder(folder, row)
+        if part not in known:
+            known[part] = attribution.direct_calls_of(part)
+        return attribution.busy_and_direct(Path(row.folder), known[part])
+
+    found = pd.DataFrame([of(row) for row in merged.itertuples()], index=merged.index)
+    busy_s, direct_s = found["busy_s"] * scale, found["direct_s"] * scale
+    return merged.assign(
+        call_pattern_s=direct_s - merged["baseline_s"],
+        contention_s=busy_s - direct_s,
+        serving_path_s=merged["served_s"] - busy_s,
+        calls=found["calls"] * scale,
+        inputs_per_call=found["inputs_per_call"],
+    )
+
+
+def half_width(values: "pd.Series[float]") -> float:
+    """Return half the width of the 95 % interval of a mean, by Student's t; NaN for fewer than two values."""
+    valid = values.dropna()
+    if len(valid) < 2:
+        return float("nan")
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, len(valid) - 1) * stats.sem(valid))
 
 
 def summary(paired: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each cell, in the plan's order: the means over its rounds.
 
-    Columns: recipe, system, system_label, batch_size, concurrency, ``baseline_s``, ``served_s``, ``overhead_s``,
-    ``overhead_per_request_ms``, ``ratio`` (served / baseline), ``rounds`` (with both arms) and ``rounds_planned``. Each
-    arm is the mean of the runs that it has; the overhead is the mean over the rounds that have both arms, because it is
-    paired within a round.
+    Columns: CELL; NUMBERS as ``pairs`` has them; ``…_half_width`` of the 95 % interval for those of WITH_INTERVAL;
+    ``rounds`` (with both arms), ``rounds_planned``; ``rule`` and ``reason`` of the verdict on the row, empty if it is
+    valid. Each arm is the mean of the runs that it has; all else is the mean over the rounds that have both arms,
+    because it is paired within a round. So the parts sum to the overhead.
     """
-    complete = paired["overhead_s"].notna()
-    baseline_s = paired.groupby(CELL, sort=False)["baseline_s"].mean()
-    served_s = paired.groupby(CELL, sort=False)["served_s"].mean()
-    both = paired.where(complete)[["overhead_s", "overhead_per_request_ms"]]
-    overhead = both.groupby([paired[key] for key in CELL], sort=False).mean()
-    counts = complete.groupby([paired[key] for key in CELL], sort=False).agg(["sum", "size"])
-    table = overhead.assign(baseline_s=baseline_s, served_s=served_s, ratio=served_s / baseline_s)
-    table["rounds"], table["rounds_planned"] = counts["sum"], counts["size"]
-    return table.reset_index()[[*CELL, *NUMBERS, "rounds", "rounds_planned"]]
+    rows = [_row(dict(zip(CELL, key, strict=True)), own) for key, own in paired.groupby(CELL, sort=False)]
+    widths = [f"{name}_half_width" for name in WITH_INTERVAL]
+    return pd.DataFrame(rows, columns=[*CELL, *NUMBERS, *widths, "rounds", "rounds_planned", "rule", "reason"])
 
 
-NUMBERS = ["baseline_s", "served_s", "overhead_s", "overhead_per_request_ms", "ratio"]
+def _row(cell: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
+    complete = own[own["overhead_s"].notna()]
+    row = {**cell, **complete[NUMBERS].mean(), **own[ARMS].mean()}
+    row.update({f"{name}_half_width": half_width(own[name]) for name in WITH_INTERVAL})
+    verdict = row_verdict(own)
+    return {
+        **row,
+        "rounds": len(complete),
+        "rounds_planned": len(own),
+        "rule": verdict.rule,
+        "reason": verdict.reason,
+    }
+
+
+def row_verdict(own: pd.DataFrame) -> Verdict:
+    """Return the verdict on a row: that on the first of its runs that is not valid, else on how its rounds agree."""
+    broken = own[own["rule"] != ""]
+    if len(broken):
+        first = min(broken.itertuples(), key=lambda run: run.rule == "missing")
+        return Verdict(str(first.rule), f"round {first.round}: {first.reason}")
+    for arm in ARMS:
+        least, most = own[arm].min(), own[arm].max()
+        if most > SPREAD_MAX * least and most - least > NEGLIGIBLE * own["served_s"].mean():
+            name = arm.removesuffix("_s")
+            return Verdict("spread", f"the slowest round of {name} took {most / least:.1f} × the fastest")
+    return VALID
+
+
+def response_times(paired: pd.DataFrame) -> pd.DataFrame:
+    """Return p50, p90, p95, p99 and max of the response times in ms, of each cell's valid runs together."""
+    rows = []
+    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
+        values = pd.concat([attribution.response_times_ms(Path(folder)) for folder in own["folder"]])
+        rows.append({**dict(zip(CELL, key, strict=True)), **attribution.quantiles(values), "requests": len(values)})
+    return pd.DataFrame(rows, columns=[*CELL, *attribution.QUANTILES, "requests"])
+
+
+def stages(paired: pd.DataFrame) -> pd.DataFrame:
+    """Return quantiles in ms of each stage of the requests that the server has on record, by cell and stage."""
+    rows = []
+    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
+        times = pd.concat([attribution.stages_ms(Path(folder)) for folder in own["folder"]], ignore_index=True)
+        for stage in attribution.STAGES if len(times) else ():
+            cell = dict(zip(CELL, key, strict=True))
+            rows.append({**cell, "stage": stage, **attribution.quantiles(times[stage]), "requests": len(times)})
+    return pd.DataFrame(rows, columns=[*CELL, "stage", *attribution.QUANTILES, "requests"])

@@ -1,4 +1,4 @@
-"""The plots: overhead by batch size and concurrency, and served against baseline.
+"""The plots: overhead by batch size and concurrency, served against baseline, and where the served seconds go.
 
 Owns how they look. Each function takes a summary of one system and returns a figure; nothing is shown or saved here.
 """
@@ -11,12 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from analysis.attribution import PARTS
 from analysis.overhead import EXAMPLES
 from analysis.text import number, signed, system_label
 
 BASELINE_COLOUR = "#9aa0a6"
 # From light to dark with the concurrency; told apart by people who do not see colours, too.
 CONCURRENCY_COLOURS = ["#7fcdbb", "#2c7fb8", "#253494", "#081d58"]
+PART_COLOURS = {
+    "baseline_s": ("baseline", BASELINE_COLOUR),
+    "call_pattern_s": ("call pattern", "#fdae61"),
+    "contention_s": ("contention", "#d7191c"),
+    "serving_path_s": ("serving path", "#2c7fb8"),
+}
 PANEL_INCHES = (5.6, 3.9)
 # Below this many ms the scale of the overhead is linear, so that it can cross zero; above, logarithmic.
 LINEAR_MS = 10
@@ -55,6 +62,34 @@ def overhead_per_request(summary: pd.DataFrame) -> Figure:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
         axes.margins(y=0.15)
         axes.set_ylabel(f"overhead, ms per request (log beyond ±{LINEAR_MS})")
+    return _with_legend(figure)
+
+
+def where_the_seconds_go(summary: pd.DataFrame) -> Figure:
+    """Return a bar for each cell: its served seconds as 100 %, stacked of the baseline and the parts of the overhead.
+
+    A part that saves seconds extends to the left of zero; each bar's parts sum to 100 %.
+    """
+    recipes = list(summary["recipe"].unique())
+    most = max(sum(summary["recipe"] == recipe) for recipe in recipes)
+    figure = Figure(figsize=(PANEL_INCHES[0] * len(recipes), 1.6 + 0.28 * most), layout="constrained")
+    for axes, recipe in zip(np.atleast_1d(figure.subplots(1, len(recipes))), recipes, strict=True):
+        cells = summary[(summary["recipe"] == recipe) & summary[PARTS].notna().all(axis=1)]
+        places = range(len(cells))
+        ends = {1: np.zeros(len(cells)), -1: np.zeros(len(cells))}
+        for part, (label, colour) in PART_COLOURS.items():
+            share = 100 * (cells[part] / cells["served_s"]).to_numpy()
+            left = np.where(share >= 0, ends[1], ends[-1])
+            axes.barh(places, share, left=left, height=0.75, color=colour, label=label)
+            ends[1] += np.maximum(share, 0)
+            ends[-1] += np.minimum(share, 0)
+        axes.set_yticks(places, [f"{row.batch_size} × {row.concurrency}" for row in cells.itertuples()])
+        axes.invert_yaxis()
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_title(recipe)
+        axes.set_xlabel("% of the served seconds")
+        axes.set_ylabel("batch size × concurrency")
+        axes.spines[["top", "right"]].set_visible(False)
     return _with_legend(figure)
 
 

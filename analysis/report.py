@@ -5,23 +5,26 @@ Owns the report's files. What they say comes from ``overhead``, ``text`` and ``p
 
 import io
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import nbformat
+import pandas as pd
 from IPython.display import Image
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from analysis import overhead, plots, results, text
+from analysis.attribution import QUANTILES
 from analysis.results import NoResults
 
 __all__ = ["NoResults", "Written", "write"]
 
 NOTEBOOK = Path(__file__).with_name("overhead.ipynb")
-FOLDER_VARIABLE = "RESULTS"
+FOLDER_VARIABLE, ALLOWED_VARIABLE = "RESULTS", "ALLOW_DIFFERENT"
 DPI = 144
 
 
@@ -30,28 +33,39 @@ class Written:
     """What a report came to.
 
     Attributes:
-        table: the published table with its caption, as Markdown.
+        table: the published table with its caption and verdicts, as Markdown.
         html: the path of the HTML report.
+        is_valid: whether every row of the table is.
     """
 
     table: str
     html: Path
+    is_valid: bool
 
 
-def write(folder: Path) -> Written:
-    """Write the report of a results folder into it. Raises NoResults if it is none."""
-    found = results.read(folder)
-    summary = overhead.summary(overhead.pairs(found))
-    caption, tables = text.caption(found.plan, found.manifests), []
+def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
+    """Write the report of a results folder into it. Raises NoResults if it is none, or holds what cannot be merged."""
+    found = results.read(folder, allowed)
+    paired = overhead.pairs(found)
+    summary = overhead.summary(paired)
+    caption, tables = text.caption(found.plan, found.manifests, found.pooled), []
     for system, cells in summary.groupby("system", sort=False):
-        tables.append(f"{text.markdown(text.published_table(cells))}\n\n{caption}\n")
+        table = text.markdown(text.published_table(cells))
+        tables.append(f"{table}\n\n{caption}\n\n{text.verdicts(cells)}\n")
+        save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
     (folder / "table.md").write_text("\n".join(tables))
-    summary.to_csv(folder / "table.csv", index=False)
+    with_percentiles(summary, paired).to_csv(folder / "table.csv", index=False)
     html = folder / "report.html"
-    html.write_text(as_html(executed(folder)))
-    return Written("\n".join(tables), html.resolve())
+    html.write_text(as_html(executed(folder, allowed)))
+    return Written("\n".join(tables), html.resolve(), bool((summary["rule"] == "").all()))
+
+
+def with_percentiles(summary: pd.DataFrame, paired: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary with the percentiles of the response times in ms."""
+    times = overhead.response_times(paired).drop(columns="requests")
+    return summary.merge(times.rename(columns={name: f"{name}_ms" for name in QUANTILES}), how="left", on=overhead.CELL)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -66,7 +80,7 @@ def picture(figure: Figure) -> Image:
     return Image(data=content.getvalue(), width=figure.get_figwidth() * 72)
 
 
-def executed(folder: Path) -> nbformat.NotebookNode:
+def executed(folder: Path, allowed: Sequence[str] = ()) -> nbformat.NotebookNode:
     """Return the notebook, executed on a results folder, in a process of its own."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = NotebookClient(
@@ -75,7 +89,8 @@ def executed(folder: Path) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         extra_arguments=["--log-level=40"],  # errors: it warns at every start that it talks over loopback unencrypted
     )
-    client.execute(env={**os.environ, FOLDER_VARIABLE: str(folder.resolve())})
+    variables = {FOLDER_VARIABLE: str(folder.resolve()), ALLOWED_VARIABLE: ",".join(allowed)}
+    client.execute(env={**os.environ, **variables})
     return cast(nbformat.NotebookNode, notebook)
 
 

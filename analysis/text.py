@@ -1,26 +1,31 @@
-"""How the numbers are put: the published table, its caption, the table of overhead per request.
+"""How the numbers are put: tables, captions, and sentences that say where the seconds go.
 
-Pure: owns words and rounding. A number that is not there is put as ``missing``, never as 0.
+Pure: owns words and rounding. A number that is not there is put as ``missing`` or by its verdict, never as 0.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
+from analysis.attribution import PARTS, QUANTILES
 from analysis.overhead import EXAMPLES
+from contract.verdicts import RULES, Verdict
 
 MISSING = "missing"
 NOT_PLANNED = "–"
 # What a reader of the table has to know the version of; the manifests hold all the others.
 NAMED_VERSIONS = ("python", "fastdeploy", "locust", "tensorflow", "deepsegment", "torch", "efficientnet-pytorch")
+LEAST = 0.001  # what is less than this is put as less
+# An overhead of less than this part of the baseline needs no sentence.
+NOTABLE = 0.1
 
 
 def number(value: float) -> str:
     """Return a number with three significant digits and no exponent; ``missing`` for NaN."""
     if pd.isna(value):
         return MISSING
-    if value and abs(value) < 0.001:
+    if value and abs(value) < LEAST:
         return "< 0.001" if value > 0 else "> −0.001"
     decimals = next((places for places, limit in enumerate((100, 10, 1)) if abs(value) >= limit), 3)
     return f"{value:.{decimals}f}".replace("-", "−")
@@ -28,27 +33,122 @@ def number(value: float) -> str:
 
 def signed(value: float) -> str:
     """Return a number like ``number``, with its sign."""
-    return f"+{number(value)}" if value > 0 else number(value)
+    return f"+{number(value)}" if value >= LEAST else number(value)
+
+
+def with_interval(value: float, half_width: float, put: Any = number) -> str:
+    """Return a mean with half the width of its interval, if there is one."""
+    return put(value) if pd.isna(half_width) or pd.isna(value) else f"{put(value)} ± {number(half_width)}"
 
 
 def published_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the published table, whose columns never change: a row of strings for each cell of one system."""
+    rows: list[Any] = list(summary.itertuples())
     return pd.DataFrame(
         {
             "Recipe": summary["recipe"],
             "Batch Size": summary["batch_size"].astype(str),
-            "Baseline": summary["baseline_s"].map(number),
+            "Baseline": [with_interval(row.baseline_s, row.baseline_s_half_width) for row in rows],
             "Req Concurrency": summary["concurrency"].astype(str),
-            system_label(summary): summary["served_s"].map(number),
-            "Overhead": [_with_rounds(row) for row in summary.itertuples()],
+            system_label(summary): [_served(row) for row in rows],
+            "Overhead": [_overhead(row) for row in rows],
         }
     )
 
 
-def _with_rounds(row: Any) -> str:
-    """Return an overhead, and of how many rounds it is the mean where some are missing."""
-    is_partial = 0 < row.rounds < row.rounds_planned
-    return signed(row.overhead_s) + (f" ({row.rounds} of {row.rounds_planned} rounds)" if is_partial else "")
+def _served(row: Any) -> str:
+    is_there = not pd.isna(row.served_s)
+    return with_interval(row.served_s, row.served_s_half_width) if is_there else _absent(row)
+
+
+def _overhead(row: Any) -> str:
+    """Return an overhead with its ratio, and of how many rounds it is the mean where some are missing."""
+    if not row.rounds:
+        return _absent(row)
+    value = with_interval(row.overhead_s, row.overhead_s_half_width, signed) + f" ({number(row.ratio)} ×)"
+    if row.rounds < row.rounds_planned:
+        return f"{value} ({row.rounds} of {row.rounds_planned} rounds)"
+    return f"{value} {verdict_of(row).word}" if row.rule else value
+
+
+def _absent(row: Any) -> str:
+    return MISSING if row.rule in ("", "missing") else verdict_of(row).word
+
+
+def verdict_of(row: Any) -> Verdict:
+    """Return the verdict on a row."""
+    return Verdict(row.rule, row.reason)
+
+
+def verdicts(summary: pd.DataFrame) -> str:
+    """Return the verdict on all rows if they are valid, else each that is not, with its reason and remedy."""
+    invalid = [row for row in summary.itertuples() if row.rule]
+    if not invalid:
+        return f"**VALID**: all {len(summary)} rows. The rules: {', '.join(RULES)}."
+    lines = [f"**{len(invalid)} of {len(summary)} rows are not valid:**", ""]
+    return "\n".join([*lines, *(f"- {cell_name(row)}: {verdict_of(row)}." for row in invalid)])
+
+
+def cell_name(row: Any) -> str:
+    """Return what a cell is called in a sentence."""
+    return f"{row.recipe}, {row.batch_size} × {row.concurrency}"
+
+
+def attribution_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return where the seconds of each cell's overhead go."""
+    names = ["Call pattern", "Contention", "Serving path"]
+    parts = {name: summary[part].map(signed) for name, part in zip(names, PARTS, strict=True)}
+    return pd.DataFrame(
+        {
+            "Recipe": summary["recipe"],
+            "Batch Size": summary["batch_size"].astype(str),
+            "Req Concurrency": summary["concurrency"].astype(str),
+            "Overhead": summary["overhead_s"].map(signed),
+            **parts,
+            "Instrument": summary["instrument_s"].map(number),
+            "Calls": summary["calls"].map(lambda calls: MISSING if pd.isna(calls) else f"{calls:,.0f}"),
+            "Inputs per Call": summary["inputs_per_call"].map(number),
+        }
+    )
+
+
+def sentences(summary: pd.DataFrame) -> list[str]:
+    """Return a plain sentence for each notable row: why its overhead is what it is."""
+    return [sentence for row in summary.itertuples() for sentence in _sentence(row)]
+
+
+def _sentence(row: Any) -> Iterator[str]:
+    parts = {part: getattr(row, part) for part in PARTS}
+    if any(pd.isna(value) for value in parts.values()) or abs(row.overhead_s) < NOTABLE * row.baseline_s:
+        return
+    is_negative = row.overhead_s < 0
+    main = min(parts, key=lambda part: parts[part]) if is_negative else max(parts, key=lambda part: parts[part])
+    how = f"**{cell_name(row)}**: serving takes {number(row.ratio)} × the baseline; "
+    sign = "saves" if is_negative else "adds"
+    amount = f"{number(abs(parts[main]))} s per {EXAMPLES:,}"
+    gathered = f"the server called the predictor with {number(row.inputs_per_call)} inputs at a time on average "
+    requests = -(-EXAMPLES // row.batch_size)
+    why = {
+        "call_pattern_s": f"{gathered}(clients sent {row.batch_size}), the direct arm with all at once: "
+        f"that {sign} {amount}.",
+        "contention_s": f"the same calls {'took less' if is_negative else 'took longer'} than directly, "
+        f"which {sign} {amount}.",
+        "serving_path_s": f"the predictor stood idle for {amount}, {number(1000 * parts[main] / requests)} ms each "
+        f"request (transport, queue, polling, encoding); the null system takes {_instrument(row, requests)}.",
+    }[main]
+    yield f"{how}overhead is negative because {why}" if is_negative else f"{how}most of it because {why}"
+
+
+def _instrument(row: Any, requests: int) -> str:
+    return "an unknown part of it" if pd.isna(row.instrument_s) else f"{number(1000 * row.instrument_s / requests)} ms"
+
+
+def quantile_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return quantiles in ms, by cell or by cell and stage."""
+    named = {"recipe": "Recipe", "batch_size": "Batch Size", "concurrency": "Req Concurrency", "stage": "Stage"}
+    columns = {title: table[name].astype(str) for name, title in named.items() if name in table}
+    values = {name: table[name].map(number) for name in QUANTILES}
+    return pd.DataFrame({**columns, **values, "Requests": table["requests"].map("{:,}".format)})
 
 
 def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +163,7 @@ def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """Return a table of strings in Markdown, numbers to the right."""
-    alignment = ["left" if column == "Recipe" else "right" for column in table.columns]
+    alignment = ["left" if column in ("Recipe", "Stage") else "right" for column in table.columns]
     return table.to_markdown(index=False, disable_numparse=True, colalign=alignment)
 
 
@@ -73,14 +173,15 @@ def system_label(summary: pd.DataFrame) -> str:
     return str(label)
 
 
-def caption(plan: pd.DataFrame, manifests: list[dict[str, Any]]) -> str:
+def caption(plan: pd.DataFrame, manifests: list[dict[str, Any]], pooled: Sequence[str] = ()) -> str:
     """Return what has to be known beside the table: units, scaling, rounds, machine, versions, date, commit."""
-    return "\n".join([_units(plan), _rounds(plan), *_made_with(manifests)])
+    unlike = [f"**Merged although these differ**: {', '.join(pooled)}."] if pooled else []
+    return "\n".join([_units(plan), _rounds(plan), *unlike, *_made_with(manifests)])
 
 
 def _units(plan: pd.DataFrame) -> str:
     counts = plan.groupby("recipe", sort=False)["examples"].first()
-    sentence = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds."
+    sentence = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds (served / baseline in brackets)."
     if all(counts == EXAMPLES):
         return sentence
     if counts.nunique() == 1:
@@ -96,14 +197,16 @@ def _short(commit: str | None) -> str:
 
 def _rounds(plan: pd.DataFrame) -> str:
     rounds = plan["round"].nunique()
-    return "One round, so there is no interval." if rounds == 1 else f"Mean of {rounds} rounds."
+    if rounds == 1:
+        return "One round, so there is no interval."
+    return f"Mean of {rounds} rounds ± half the width of its 95 % interval; the overhead is paired within a round."
 
 
 def _made_with(manifests: list[dict[str, Any]]) -> Iterable[str]:
     if not manifests:
         return
     first = manifests[0]
-    machine, versions = first["machine"], first["versions"]
+    machine, versions = first["conditions"]["machine"], first["conditions"]["versions"]
     named = ", ".join(f"{name} {versions[name]}" for name in NAMED_VERSIONS if name in versions)
     yield (
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "

@@ -1,6 +1,7 @@
 """Times the direct arm: one ``predictor(inputs, batch_size=b)`` call with all inputs of a run, decoding included.
 
-Owns the baseline's clock and its CSV. Needs the standard library and the recipe only; knows nothing of serving.
+Also times separate calls of few inputs, so that it is known what the calls that a server makes cost directly. Owns the
+baseline's clock and its CSV files. Needs the standard library and the recipe only; knows nothing of serving.
 """
 
 import argparse
@@ -10,11 +11,11 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # scripts are run by path: their root is not importable
 
-from contract import answers, recipe, results
+from contract import answers, calls, recipe, results
 from contract.options import at_least
 
 Predictor = Callable[..., List[Any]]
@@ -23,6 +24,8 @@ BATCH_SIZES = (1, 8, 32, 64, 128, 256, 512)
 EXAMPLES = 10000
 RUNS = 3
 WARM_UPS = 3
+# A size's calls are repeated until they have taken this long together and are this many, unless they take very long.
+CALLS_S, CALLS_LEAST, CALLS_MOST, CALLS_LIMIT_S = 0.5, 3, 1000, 3.0
 
 
 def build_parser(recipe_name: Optional[str]) -> argparse.ArgumentParser:
@@ -40,16 +43,40 @@ def build_parser(recipe_name: Optional[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=at_least(0), default=RUNS, help="runs per batch size (default: %(default)s)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="append each run's total to this file")
+    parser.add_argument(
+        "--calls", type=at_least(1), nargs="+", default=(), metavar="N", help="time separate calls of N inputs, too"
+    )
+    parser.add_argument("--calls-csv", type=Path, metavar="FILE", help="append each separate call's time to this file")
+    parser.add_argument(
+        "--on-request",
+        action="store_true",
+        help="time what standard input asks for, line by line: 'run BATCH_SIZE' or 'calls BATCH_SIZE N [N ...]'",
+    )
     parser.add_argument("--expected", type=Path, metavar="FILE", help="write the answers to the example to this file")
     return parser
 
 
-def import_predictor(folder: Path) -> Predictor:
-    """Import a recipe's predictor as fastDeploy does: from within its folder."""
-    sys.path.insert(0, str(folder))
-    os.chdir(str(folder))
-    predictor: Predictor = importlib.import_module("predictor").predictor
-    return predictor
+class Direct:
+    """A recipe's predictor in this process, its calls logged as they are when it is served.
+
+    Attributes:
+        predictor: the predictor, in the wrapper that a served one has, too.
+        log: start and end in ns, inputs and batch size of each call.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Import the predictor as fastDeploy does: from within its folder."""
+        sys.path.insert(0, str(folder))
+        os.chdir(str(folder))
+        self.log: List[Tuple[int, int, int, int]] = []
+        predictor = importlib.import_module("predictor").predictor
+        self.predictor = calls.logged(predictor, lambda *call: self.log.append(call))
+
+    def call_s(self, inputs: List[Any], batch_size: int) -> float:
+        """Return the seconds of a call, from its entry in the log."""
+        self.predictor(inputs, batch_size=batch_size)
+        start_ns, end_ns, _, _ = self.log.pop()
+        return float(end_ns - start_ns) / 1e9
 
 
 def warm_up(predictor: Predictor, example: List[Any]) -> List[Any]:
@@ -79,39 +106,86 @@ def time_call(predictor: Predictor, inputs: List[Any], batch_size: int, expected
     return total_s
 
 
-def check_csv(path: Path) -> None:
-    """Raise ValueError when ``path`` exists and is no baseline CSV: what it holds shall not be mixed with ours."""
+def time_calls(direct: Direct, chosen: recipe.Recipe, size: int, batch_size: int) -> Iterator[float]:
+    """Yield the seconds of separate calls of ``size`` inputs."""
+    spent_s, count, inputs = 0.0, 0, chosen.inputs(size)
+    while (spent_s < CALLS_S or count < CALLS_LEAST) and spent_s < CALLS_LIMIT_S:
+        seconds = direct.call_s(inputs, batch_size)
+        spent_s, count = spent_s + seconds, count + 1
+        yield seconds
+        if count >= CALLS_MOST:
+            return
+
+
+def check_csv(path: Path, columns: Sequence[str]) -> None:
+    """Raise ValueError when ``path`` exists and has other columns: what it holds shall not be mixed with ours."""
     if path.exists() and path.stat().st_size:
         with path.open() as file:
             header = tuple(next(csv.reader(file)))
-        if header != results.BASELINE_COLUMNS:
+        if header != columns:
             raise ValueError(
                 "{} is no baseline CSV (its header is {}); name another file".format(path, ",".join(header))
             )
 
 
-def append_row(path: Path, row: Sequence[Any]) -> None:
-    """Append one run to the CSV, with a header if it is new; in one write, so that a crash leaves whole rows."""
+def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Append rows to a CSV, with a header if it is new; in one write, so that a crash leaves whole rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [results.BASELINE_COLUMNS, row] if not path.exists() or not path.stat().st_size else [row]
+    header = [columns] if not path.exists() or not path.stat().st_size else []
     with path.open("a", newline="") as file:
-        csv.writer(file).writerows(rows)
+        csv.writer(file).writerows([*header, *rows])
         file.flush()
         os.fsync(file.fileno())
 
 
-def measure(chosen: recipe.Recipe, options: argparse.Namespace) -> Iterator[Sequence[Any]]:
-    """Warm up, then yield a row of the CSV for each timed run."""
-    predictor = import_predictor(chosen.folder)
-    expected = warm_up(predictor, list(chosen.example))
-    if options.expected:
-        answers.write(options.expected, expected)
-    inputs = chosen.inputs(options.examples)
-    for batch_size in options.batch_size:
-        for run in range(1, options.runs + 1):
-            total_s = time_call(predictor, inputs, batch_size, expected)
-            print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, len(inputs)), flush=True)
-            yield (chosen.name, batch_size, run, len(inputs), repr(total_s))
+class Measurement:
+    """What one command line asks for."""
+
+    def __init__(self, chosen: recipe.Recipe, options: argparse.Namespace) -> None:
+        """Warm up, and leave the answers to the example where they are asked for."""
+        self._recipe, self._options = chosen, options
+        self._direct = Direct(chosen.folder)
+        self._expected = warm_up(self._direct.predictor, list(chosen.example))
+        if options.expected:
+            answers.write(options.expected, self._expected)
+        self._inputs = chosen.inputs(options.examples)
+
+    def make(self) -> None:
+        """Time everything, in the order of the command line or of standard input."""
+        if self._options.on_request:
+            for line in sys.stdin:
+                self._do(*line.split())
+            return
+        for batch_size in self._options.batch_size:
+            for run in range(1, self._options.runs + 1):
+                self.run(batch_size, run)
+        for size in self._options.calls:
+            self.calls(size, size)
+
+    def _do(self, what: str, batch_size: str, *sizes: str) -> None:
+        if what == "run":
+            self.run(int(batch_size), 1)
+        else:
+            for size in sizes:
+                self.calls(int(size), int(batch_size))
+
+    def run(self, batch_size: int, number: int) -> None:
+        """Time one run: a call with all inputs."""
+        total_s = time_call(self._direct.predictor, self._inputs, batch_size, self._expected)
+        examples = len(self._inputs)
+        print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, examples), flush=True)
+        if self._options.csv:
+            row = (self._recipe.name, batch_size, number, examples, repr(total_s))
+            append_rows(self._options.csv, results.BASELINE_COLUMNS, [row])
+
+    def calls(self, size: int, batch_size: int) -> None:
+        """Time separate calls of one size."""
+        seconds = list(time_calls(self._direct, self._recipe, size, batch_size))
+        mean_ms = 1000 * sum(seconds) / len(seconds)
+        print("Call of {} inputs: {:.3f} ms, mean of {} calls.".format(size, mean_ms, len(seconds)), flush=True)
+        if self._options.calls_csv:
+            rows = [(self._recipe.name, size, batch_size, repr(call_s)) for call_s in seconds]
+            append_rows(self._options.calls_csv, results.DIRECT_CALLS_COLUMNS, rows)
 
 
 def main(recipe_name: Optional[str] = None) -> int:
@@ -119,19 +193,20 @@ def main(recipe_name: Optional[str] = None) -> int:
     options = build_parser(recipe_name).parse_args()
     # Predicting happens in the recipe's folder, so paths that were given relative to this one are resolved now.
     options.csv = options.csv and options.csv.resolve()
+    options.calls_csv = options.calls_csv and options.calls_csv.resolve()
     options.expected = options.expected and options.expected.resolve()
     try:
         chosen = recipe.load(options.recipe)
         if options.csv:
-            check_csv(options.csv)
+            check_csv(options.csv, results.BASELINE_COLUMNS)
+        if options.calls_csv:
+            check_csv(options.calls_csv, results.DIRECT_CALLS_COLUMNS)
     except ValueError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
     try:
-        for row in measure(chosen, options):
-            if options.csv:
-                append_row(options.csv, row)
-    except ValueError as error:
+        Measurement(chosen, options).make()
+    except (ValueError, OSError) as error:  # a wrong answer; a full disk
         print("error: {}: {}".format(chosen.name, error), file=sys.stderr)
         return 1
     return 0

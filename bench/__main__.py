@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench run|report|publish|serve|web``. Reads as what the project does."""
+"""The command line: ``python -m bench run|report|compare|publish|serve|web``. Reads as what the project does."""
 
 import signal
 import sys
@@ -13,21 +13,47 @@ from typing import Any, NoReturn
 import click
 
 import systems
+from analysis import compare as comparison
 from analysis import readme
 from analysis import report as reports
-from bench import arms, by_hand
+from analysis.text import markdown
+from bench import by_hand, scripts
 from bench import experiment as experiments
 from bench.experiment import Experiment
+from bench.folder import ResultsFolderError
 from bench.processes import free_port, is_taken
-from bench.run import ResultsFolderError
 from bench.run import run as run_experiment
 from bench.server import LOOPBACK, ServerFailed
 from contract import recipe as recipes
+from contract.manifest import Unlike
 from contract.recipe import ROOT
 
 EXISTING = click.Path(path_type=Path)
 PORT = click.IntRange(0, 65535)
 QUICK = ROOT / "experiments" / "quick.toml"
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg]
+    """A part of a whole, as 5% or 0.05."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return 0.05 for 5%."""
+        text = str(value)
+        try:
+            part = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        except ValueError:
+            part = -1
+        if not 0 <= part < float("inf"):
+            self.fail(f"{text!r} is no percentage from 0% up; give one like 5%", param, ctx)
+        return part
+
+
+def allow_different(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option that insists on merging or comparing unlike runs."""
+    text = "Merge or compare runs although this field of their manifests (or group of fields) differs; repeatable."
+    return click.option("--allow-different", "allowed", metavar="FIELD", multiple=True, help=text)(command)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,28 +65,56 @@ def main() -> None:
 @main.command()
 @click.argument("experiment", type=EXISTING)
 @click.option("--out", type=EXISTING, help="Results folder.  [default: results/NAME of the experiment file]")
-def run(experiment: Path, out: Path | None) -> None:
+@allow_different
+def run(experiment: Path, out: Path | None, allowed: tuple[str, ...]) -> None:
     """Make the runs of an EXPERIMENT file that are still missing, and report."""
     try:
         content, chosen = experiments.read(experiment)
         folder = out or ROOT / "results" / experiment.stem
-        failures = run_experiment(content, chosen, folder)
+        failures = run_experiment(content, chosen, folder, allowed)
     except (experiments.ExperimentError, ResultsFolderError) as error:
         misused(str(error))
+    except OSError as error:
+        unwritable(folder, error)
     except KeyboardInterrupt:
         click.echo(f"interrupted; the same command goes on where it stopped (finished runs are in {folder})", err=True)
         sys.exit(130)
-    _show_report(folder)
+    is_valid = _show_report(folder, allowed)
     for failure in failures:
         click.echo(f"FAILED: {failure}", err=True)
-    sys.exit(1 if failures else 0)
+    sys.exit(1 if failures or not is_valid else 0)
 
 
 @main.command()
 @click.argument("folder", type=EXISTING)
-def report(folder: Path) -> None:
+@allow_different
+def report(folder: Path, allowed: tuple[str, ...]) -> None:
     """Write the report of a results FOLDER anew: table.md, table.csv, plots and report.html."""
-    _show_report(folder)
+    sys.exit(0 if _show_report(folder, allowed) else 1)
+
+
+@main.command()
+@click.argument("a", type=EXISTING)
+@click.argument("b", type=EXISTING)
+@click.option("--fail-over", type=Percent(), default="0%", show_default=True, help="The increase that is allowed.")
+@click.option("--metric", type=click.Choice(list(comparison.METRICS)), default="served", show_default=True)
+@allow_different
+def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str, ...]) -> None:
+    """Compare two results folders, cell by cell; exit code 1 if B is significantly worse than allowed anywhere."""
+    try:
+        found = comparison.compare(a, b, metric, fail_over, allowed)
+    except reports.NoResults as error:
+        misused(str(error))
+    except Unlike as error:
+        misused(
+            f"{a} and {b} were made under different conditions: {error}; insist with --allow-different FIELD for each "
+            "that shall differ"
+        )
+    click.echo(markdown(found.table))
+    click.echo("\n" + "\n".join(found.notes))
+    for line in found.worse:
+        click.echo(f"WORSE: {line}", err=True)
+    sys.exit(1 if found.worse else 0)
 
 
 @main.command()
@@ -121,7 +175,7 @@ def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tupl
     with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
         try:
             yield by_hand.Session(chosen, description, own_port, experiment.environment, Path(folder)), experiment
-        except (arms.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
+        except (scripts.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except by_hand.SessionEnded as error:
@@ -138,12 +192,24 @@ def free_or_given(port: int, option: str) -> int:
     return port or free_port()
 
 
-def _show_report(folder: Path) -> None:
+def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
+    """Write and show a report; return whether all of it is valid."""
     try:
-        written = reports.write(folder)
+        written = reports.write(folder, allowed)
     except reports.NoResults as error:
         misused(str(error))
+    except OSError as error:
+        unwritable(folder, error)
     click.echo(f"\n{written.table}\n\nReport: {written.html}")
+    return written.is_valid
+
+
+def unwritable(folder: Path, error: OSError) -> NoReturn:
+    """End the process because something cannot be written, such as on a full disk."""
+    click.echo(
+        f"error: {folder} cannot be written to: {error}; free some space, then run the same command again", err=True
+    )
+    sys.exit(1)
 
 
 def misused(problem: str) -> NoReturn:

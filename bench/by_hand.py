@@ -5,11 +5,10 @@ it was made under the same ones.
 """
 
 import csv
-import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ import click
 import requests
 
 import systems
-from bench import arms, manifest
+from bench import manifest, scripts
 from bench.experiment import LEAST_TIMEOUT_S
 from bench.processes import Process, free_port, running
 from bench.server import LOOPBACK, Server, ServerFailed, check_alive, serving
+from contract import manifest as manifests
 from contract import results
 from contract.recipe import ROOT, Recipe
 
@@ -94,16 +94,17 @@ def serve_with_web(session: Session, web: Web) -> None:
 
 def known_baselines(recipe: Recipe, environment: dict[str, str]) -> Iterator[dict[str, str]]:
     """Yield the rows of baseline runs in ``results/`` that were made here, of this recipe, under these conditions."""
-    here: dict[str, Any] = manifest.conditions(recipe, environment)
-    for path in sorted(ROOT.glob(f"results/*/round-*/{recipe.name}/{results.MANIFEST_JSON}")):
-        if here.items() <= json.loads(path.read_text()).items() and path.with_name(results.BASELINE_CSV).is_file():
-            with path.with_name(results.BASELINE_CSV).open() as file:
-                yield from csv.DictReader(file)
+    here = manifest.conditions(recipe, environment)
+    for path in sorted(ROOT.glob(f"results/*/round-*/{recipe.name}/*/{results.BASELINE_CSV}")):
+        with suppress(manifests.Damaged):
+            if manifests.read(path.parent)["conditions"] == here:
+                with path.open() as file:
+                    yield from csv.DictReader(file)
 
 
 def _start_server(stack: ExitStack, session: Session) -> Server:
     recipe, environment, folder = session.recipe, session.environment, session.folder
-    expected = arms.direct_answers(recipe, folder, environment)
+    expected = scripts.direct_answers(recipe, folder, environment)
     return stack.enter_context(
         serving(
             recipe,
@@ -133,7 +134,7 @@ def _gather_baselines(session: Session, web: Web) -> Path:
         writer.writerows(known)
     if web.baseline:
         click.echo(f"Timing the baseline: {web.examples} examples, batch sizes {_listed(web.baseline)} …")
-        arms.time_baseline(session.recipe, session.folder, session.environment, web.baseline, web.examples, path)
+        scripts.time_baseline(session.recipe, session.folder, session.environment, web.baseline, web.examples, path)
     sizes = {int(row["batch_size"]) for row in known} | set(web.baseline)
     click.echo(
         f"Baseline known for batch sizes {_listed(sorted(sizes))}"
@@ -145,7 +146,7 @@ def _gather_baselines(session: Session, web: Web) -> Path:
 
 def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> Any:
     options: dict[str, object] = {
-        "-f": arms.script_of("locustfiles", session.recipe),
+        "-f": scripts.script_of("locustfiles", session.recipe),
         "--host": server.address,
         "--web-host": LOOPBACK,
         "--web-port": web.port,
@@ -174,7 +175,7 @@ def _wait_for(address: str, locust: Process) -> None:
             time.sleep(POLL_S)
         else:
             return
-    raise arms.RunFailed(f"Locust's web interface does not answer at {address} (log: {locust.log})")
+    raise scripts.RunFailed(f"Locust's web interface does not answer at {address} (log: {locust.log})")
 
 
 def _stay(processes: list[Process]) -> None:

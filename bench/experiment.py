@@ -53,6 +53,7 @@ class Experiment(_Table):
         concurrencies: numbers of Locust users.
         examples: examples in one run.
         rounds: how often every cell is repeated.
+        seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default reckoned from the largest cell.
         environment: variables set for both arms alike, such as threads and malloc settings.
         recipe: overrides by recipe name.
@@ -64,6 +65,7 @@ class Experiment(_Table):
     concurrencies: Counts
     examples: Count
     rounds: Count = 1
+    seed: int = 1
     request_timeout_s: Count | None = None
     environment: dict[str, str] = {}
     recipe: dict[str, Overrides] = {}

@@ -1,7 +1,8 @@
 """Keeps one command: ends its whole process tree when it ends, when asked to, and when whoever started it is gone.
 
-Run as a program by ``bench.processes``, with a pipe as standard input that nobody writes to: the pipe closes when the
-starter ends, however it ends (even by SIGKILL). Imports next to nothing, because it starts before every process.
+Run as a program by ``bench.processes``, with a pipe as standard input, which closes when the starter ends, however it
+ends (even by SIGKILL). What is written to it meanwhile is passed on to the command. Imports next to nothing, because it
+starts before every process.
 """
 
 import os
@@ -13,11 +14,14 @@ from contextlib import suppress
 from types import FrameType
 
 GRACE_S = 10
+PIPE_BYTES = 4096
 
 
 def main(command: list[str]) -> int:
     """Run the command in a session of its own until it ends; return its exit code (128 + n after signal n)."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    assert child.stdin is not None
+    command_input = child.stdin.fileno()
 
     def kill_all() -> None:
         with suppress(ProcessLookupError):
@@ -31,8 +35,9 @@ def main(command: list[str]) -> int:
         timer.start()
 
     def watch_starter() -> None:
-        while os.read(0, 1):
-            pass
+        while words := os.read(0, PIPE_BYTES):
+            with suppress(BrokenPipeError):  # it has ended, which ``wait`` finds out
+                os.write(command_input, words)
         kill_all()
 
     signal.signal(signal.SIGTERM, stop)

@@ -1,14 +1,15 @@
 """What a run was made with: the machine, the versions, the settings; whatever a reader of the number has to know.
 
-Owns the manifest file beside each run. Knows nothing of results.
+Owns the gathering. The manifest's format, and what makes two runs alike, is ``contract.manifest``'s.
 """
 
+import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import re
 import subprocess
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -16,40 +17,54 @@ from typing import Any
 
 import psutil
 
-from contract import results
+from contract import manifest
 from contract.recipe import ROOT, Recipe
 
+# What decides a number besides the recipe: change any of it and earlier runs are unlike later ones.
+MEASURING = ("baseline", "contract", "locustfiles", "systems")
+# Variables that change how fast a model library computes; recorded where they are set, by the shell or the experiment.
+SPEED_SETTINGS = re.compile(
+    r"(OMP|MKL|OPENBLAS|NUMEXPR|TF|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
+)
 
-def write(folder: Path, recipe: Recipe, environment: dict[str, str], **run: Any) -> None:
+
+def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], files: Iterable[str] = (), **run: Any) -> None:
     """Write the manifest of a run to its folder; ``run`` is what is particular to it."""
     content = {
-        "schema_version": results.SCHEMA_VERSION,
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **conditions(recipe, environment),
-        **run,
         "commit": commit(),
+        "conditions": conditions(recipe, environment),
+        **run,
     }
-    (folder / results.MANIFEST_JSON).write_text(json.dumps(content, indent=1) + "\n")
+    manifest.write(folder, content, files)
 
 
-def conditions(recipe: Recipe, environment: dict[str, str]) -> dict[str, Any]:
+def conditions(recipe: Recipe, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what has to be the same for two runs to be alike: the recipe, its settings, the machine, the versions."""
+    variables = {**os.environ, **environment}
     return {
-        "recipe": recipe.name,
-        "recipe_fingerprint": recipe.fingerprint(),
-        "recipe_settings": {name: {**os.environ, **environment}.get(name, "") for name in recipe.settings},
-        "environment": environment,
+        "recipes": {
+            recipe.name: {
+                "fingerprint": recipe.fingerprint(),
+                "settings": {name: variables.get(name, "") for name in recipe.settings},
+            }
+        },
+        "settings": {name: value for name, value in sorted(variables.items()) if SPEED_SETTINGS.match(name)},
+        "environment": dict(environment),
         "machine": machine(),
         "versions": versions(),
+        "instrument": instrument(),
     }
 
 
 @cache
 def machine() -> dict[str, Any]:
-    """Return the machine's processor, its number of cores, its memory and its operating system."""
+    """Return the machine's name, processor, number of cores (all, and this process's), memory and system."""
     return {
+        "host": platform.node(),
         "processor": _processor(),
         "cores": psutil.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
     }
@@ -76,6 +91,15 @@ def _version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+@cache
+def instrument() -> str:
+    """Return a digest of the code that measures."""
+    digest = hashlib.sha256()
+    for path in sorted(path for stage in MEASURING for path in (ROOT / stage).glob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @cache

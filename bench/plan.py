@@ -1,9 +1,15 @@
 """Which runs an experiment consists of, in which order, and where each one's files are.
 
-Pure: owns the enumeration. Whether a run is done already is read from its files by whoever runs it.
+Pure: owns the enumeration and its order. Whether a run is done already is read from its files by whoever runs it.
+
+The arms alternate: each batch size's baseline run stands beside the served runs that it is compared with, before them
+in odd rounds and after them in even ones, so that a machine that becomes slower or faster favours neither. Parts are
+in reverse in even rounds, too; batch sizes, and the concurrencies of each, are shuffled anew in every round.
 """
 
 import csv
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +17,21 @@ import systems
 from bench.experiment import Experiment
 from contract import results
 from contract.recipe import Recipe
+
+# Of a run on the null system: enough for a mean, few enough to be brief.
+INSTRUMENT_REQUESTS = 1000
+INSTRUMENT_REQUESTS_PER_USER = 4
+
+
+@dataclass(frozen=True)
+class BaselineRun:
+    """One run of the direct arm.
+
+    Attributes:
+        batch_size: of the predictor call.
+    """
+
+    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -32,23 +53,28 @@ class ServedRun:
 
 @dataclass(frozen=True)
 class Part:
-    """One recipe in one round: a baseline process, and one server per system, each for all the cells.
+    """One recipe and system in one round: one baseline process and one server, for all the cells.
 
     Attributes:
         round: the number of the round, from 1.
         recipe: what is called and served.
+        system: who serves.
         folder: where its files are.
-        batch_sizes: of the baseline's runs.
         examples: examples in each run.
-        served: the served runs of each system.
+        runs: of both arms, in the order in which they are made.
     """
 
     round: int
     recipe: Recipe
+    system: str
     folder: Path
-    batch_sizes: list[int]
     examples: int
-    served: dict[str, list[ServedRun]]
+    runs: list[BaselineRun | ServedRun]
+
+    @property
+    def served(self) -> list[ServedRun]:
+        """The served runs."""
+        return [run for run in self.runs if isinstance(run, ServedRun)]
 
     @property
     def baseline_csv(self) -> Path:
@@ -56,42 +82,98 @@ class Part:
         return self.folder / results.BASELINE_CSV
 
     @property
+    def direct_calls_csv(self) -> Path:
+        """The file of separate direct calls."""
+        return self.folder / results.DIRECT_CALLS_CSV
+
+    @property
     def expected_json(self) -> Path:
         """The file of the direct arm's answers to the example."""
         return self.folder / results.EXPECTED_JSON
 
 
+@dataclass(frozen=True)
+class Instrument:
+    """The instrument's own runs: a recipe's cells on the null system, once in an experiment, brief.
+
+    Attributes:
+        recipe: whose payloads are sent.
+        folder: where its files are.
+        runs: one for each cell.
+        expected_json: the file of the direct arm's answers to the example.
+    """
+
+    recipe: Recipe
+    folder: Path
+    runs: list[ServedRun]
+    expected_json: Path
+
+
 def parts(experiment: Experiment, recipes: list[Recipe], out: Path) -> list[Part]:
     """Return an experiment's parts in the order in which they are run."""
+    pairs = [(recipe, system) for recipe in recipes for system in experiment.systems]
     return [
-        _part(experiment, recipe, number, out / results.round_folder(number) / recipe.name)
+        _part(experiment, recipe, system, number, out)
         for number in range(1, experiment.rounds + 1)
-        for recipe in recipes
+        for recipe, system in (pairs if number % 2 else pairs[::-1])
     ]
 
 
-def _part(experiment: Experiment, recipe: Recipe, number: int, folder: Path) -> Part:
-    batch_sizes, examples = experiment.batch_sizes_of(recipe.name), experiment.examples_of(recipe.name)
-    served = {
-        system: [
-            ServedRun(batch_size, concurrency, examples, folder / system / results.cell_folder(batch_size, concurrency))
-            for batch_size in batch_sizes
-            for concurrency in experiment.concurrencies_of(recipe.name)
-        ]
-        for system in experiment.systems
-    }
-    return Part(number, recipe, folder, batch_sizes, examples, served)
+def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out: Path) -> Part:
+    folder = out / results.round_folder(number) / recipe.name / system
+    dice = random.Random(f"{experiment.seed}/{number}/{recipe.name}/{system}")
+    runs: list[BaselineRun | ServedRun] = []
+    for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice):
+        concurrencies = _shuffled(experiment.concurrencies_of(recipe.name), dice)
+        served = [_served(experiment, recipe, batch_size, concurrency, folder) for concurrency in concurrencies]
+        runs += [BaselineRun(batch_size), *served] if number % 2 else [*served, BaselineRun(batch_size)]
+    return Part(number, recipe, system, folder, experiment.examples_of(recipe.name), runs)
+
+
+def _shuffled(numbers: list[int], dice: random.Random) -> list[int]:
+    return dice.sample(numbers, len(numbers))
+
+
+def _served(experiment: Experiment, recipe: Recipe, batch_size: int, concurrency: int, folder: Path) -> ServedRun:
+    cell = results.cell_folder(batch_size, concurrency)
+    return ServedRun(batch_size, concurrency, experiment.examples_of(recipe.name), folder / cell)
+
+
+def instrument(experiment: Experiment, part: Part, out: Path) -> Instrument:
+    """Return the instrument's runs for the recipe of a part, in which the right answers are found."""
+    folder = out / results.INSTRUMENT / part.recipe.name
+    runs = [
+        ServedRun(batch_size, concurrency, _brief(part.examples, batch_size, concurrency), folder / cell)
+        for batch_size in experiment.batch_sizes_of(part.recipe.name)
+        for concurrency in experiment.concurrencies_of(part.recipe.name)
+        for cell in [results.cell_folder(batch_size, concurrency)]
+    ]
+    return Instrument(part.recipe, folder, runs, part.expected_json)
+
+
+def _brief(examples: int, batch_size: int, concurrency: int) -> int:
+    requests = max(INSTRUMENT_REQUESTS, INSTRUMENT_REQUESTS_PER_USER * concurrency)
+    return min(examples, requests * batch_size)
 
 
 def write(planned: list[Part], out: Path) -> None:
     """Write which runs there should be, so that a report can tell a missing one from one that nobody asked for."""
-    with (out / results.PLAN_CSV).open("w", newline="") as file:
+    temporary = out / (results.PLAN_CSV + ".new")
+    with temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(results.PLAN_COLUMNS)
-        for part in planned:
-            for system, runs in part.served.items():
-                label = systems.load(system).LABEL
-                for run in runs:
-                    writer.writerow(
-                        (part.round, part.recipe.name, system, label, run.batch_size, run.concurrency, run.examples)
-                    )
+        writer.writerows(_rows(planned))
+    temporary.replace(out / results.PLAN_CSV)
+
+
+def _rows(planned: list[Part]) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each served run; a run's order is its place among all runs of both arms."""
+    first = 1
+    for part in planned:
+        order = {run: place for place, run in enumerate(part.runs, start=first)}
+        first += len(order)
+        label = systems.load(part.system).LABEL
+        for run in sorted(part.served, key=lambda run: (run.batch_size, run.concurrency)):
+            cell = run.batch_size, run.concurrency, run.examples
+            orders = order[run], order[BaselineRun(run.batch_size)]
+            yield (part.round, part.recipe.name, part.system, label, *cell, *orders)

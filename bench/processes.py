@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -32,6 +32,18 @@ class Process:
             )
 
     @property
+    def pid(self) -> int:
+        """The id of the process whose descendants the command and all that it starts are."""
+        return self._keeper.pid
+
+    def tell(self, line: str) -> None:
+        """Write a line to the command's standard input; in vain if it has ended."""
+        assert self._keeper.stdin is not None
+        with suppress(BrokenPipeError):
+            self._keeper.stdin.write(line.encode() + b"\n")
+            self._keeper.stdin.flush()
+
+    @property
     def exit_code(self) -> int | None:
         """The command's exit code, or None while it runs."""
         return self._keeper.poll()
@@ -48,7 +60,8 @@ class Process:
         self._keeper.terminate()
         self._keeper.wait()
         assert self._keeper.stdin is not None
-        self._keeper.stdin.close()
+        with suppress(BrokenPipeError):
+            self._keeper.stdin.close()
 
     def last_lines(self, count: int = 5) -> str:
         """Return the end of the log, where a failed start says why."""

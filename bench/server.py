@@ -6,17 +6,18 @@ Owns a server's life. How the system is started is the system's own description 
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import requests
 
 import systems
 from bench.processes import Process, running
-from contract import answers, wire
+from contract import answers, calls, results, wire
 from contract.recipe import Recipe, copy_to
 
 START_LIMIT_S = 1800  # a slow model is tried by fastDeploy in batches of up to 1024 before it is served
@@ -37,11 +38,52 @@ class Server:
         address: where, as a client needs it.
         processes: the system's processes.
         facts: what the system has chosen by itself.
+        system: who serves.
+        copy: the folder that is served.
     """
 
     address: str
     processes: list[Process]
     facts: dict[str, float]
+    system: systems.System
+    copy: Path
+
+    def members(self) -> set[tuple[int, float]]:
+        """Return the server's processes by id and start: another set is another server."""
+        return {(member.pid, member.create_time()) for member in self._members()}
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the server's processes have used since they were started."""
+        used = 0.0
+        for member in self._members():
+            with suppress(psutil.Error):
+                times = member.cpu_times()
+                used += times.user + times.system
+        return used
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the server's processes for as long as the ``with`` block lasts: they use nothing, and keep everything."""
+        members = list(self._members())
+        try:
+            for member in members:
+                with suppress(psutil.NoSuchProcess):
+                    member.suspend()
+            yield
+        finally:
+            for member in members:
+                with suppress(psutil.NoSuchProcess):
+                    member.resume()
+
+    def _members(self) -> Iterator[psutil.Process]:
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                yield from psutil.Process(process.pid).children(recursive=True)
+
+    def calls(self, first: int = 0) -> list[str]:
+        """Return the log of the predictor's calls from line ``first`` on; empty if the system calls none."""
+        log = self.copy / calls.LOG
+        return log.read_text().splitlines()[first:] if log.exists() else []
 
 
 @contextmanager
@@ -66,13 +108,15 @@ def serving(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
         copy = copy_to(recipe, folder)
+        calls.install(str(copy))
+        answers.write(copy / results.EXPECTED_JSON, expected)
         started: list[Process] = []
         for process in system.processes(copy, listen, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
             wait_until_up(process, started, tick)
         wait_until_right(recipe, expected, address, started)
-        yield Server(address, started, system.facts(copy))
+        yield Server(address, started, system.facts(copy), system, copy)
 
 
 def wait_until_up(process: systems.ServerProcess, started: list[Process], tick: Callable[[], None]) -> None:

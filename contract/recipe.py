@@ -56,8 +56,8 @@ class Recipe:
         return list(itertools.islice(itertools.cycle(self.example), start, start + count))
 
     def fingerprint(self) -> str:
-        """Return a digest of all that decides the answers: the folder's files, its settings, the interpreter."""
-        digest = hashlib.sha256(sys.executable.encode())
+        """Return a digest of what of a recipe decides the answers: the folder's files, and its settings' values."""
+        digest = hashlib.sha256()
         for path in served_files(self.folder):
             digest.update(str(path.relative_to(self.folder)).encode() + b"\0" + path.read_bytes())
         for setting in self.settings:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import gevent
 from _brief import brief_of
-from _files import log_run, write_final_stats, write_ledger, write_requests
+from _files import log_run, write_final_stats, write_ledger, write_requests, write_run
 from _options import is_address
 from _outcome import FAILED, Outcome
 from _report import print_ledger
@@ -22,7 +22,8 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 
 from contract.recipe import Recipe
-from contract.results import INVALID, RunName
+from contract.results import RunName
+from contract.verdicts import Verdict
 
 
 class Conductor:
@@ -68,7 +69,7 @@ class Conductor:
         if is_address(host):
             run.wait_until_quiet()
         else:  # the web form has taken anything
-            run.refuse(f"{host!r} is no server's address", is_misuse=True)
+            run.refuse(Verdict("host", f"{host!r} is no server's address"), is_misuse=True)
         if self._run is run:  # and has not been broken off meanwhile
             self._conducting = gevent.spawn(self._conduct, run)
 
@@ -97,7 +98,8 @@ class Conductor:
         ended = total.requests_answered + total.requests_failed
         if outcome.is_valid and (counted.num_requests, counted.num_failures) != (ended, total.requests_failed):
             problem = f"Locust's statistics count {counted.num_requests} requests, {counted.num_failures} failed"
-            return replace(outcome, refusal=f"{problem}; the ledger {ended}, {total.requests_failed}")
+            refusal = Verdict("statistics", f"{problem}; the ledger {ended}, {total.requests_failed}")
+            return replace(outcome, refusal=refusal)
         return outcome
 
     def _with_files(self, outcome: Outcome) -> Outcome:
@@ -108,8 +110,9 @@ class Conductor:
             try:
                 write_requests(options.csv_prefix, outcome.ledger)
                 write_ledger(options.csv_prefix, outcome)
+                write_run(options.csv_prefix, outcome)
             except OSError as error:
-                return replace(outcome, refusal=f"its requests cannot be written: {error}")
+                return replace(outcome, refusal=Verdict("files", f"its files cannot be written: {error}"))
         return outcome
 
     def _end(self) -> None:
@@ -140,13 +143,15 @@ class Conductor:
             if options.csv_prefix:
                 write_final_stats(self._environment, options.csv_prefix)
         except OSError as error:
-            print(f"{INVALID}: the statistics cannot be written: {error}", flush=True)
+            print(Verdict("files", f"the statistics cannot be written: {error}"), flush=True)
             sys.exit(FAILED)
         if self._outcome is not None and self._is_headless:
             self._say(self._outcome)
 
     def _say(self, outcome: Outcome) -> None:
         print_ledger(outcome)
+        if remedy := outcome.verdict.remedy:
+            print(f"Remedy: {remedy}.")
         print(outcome.line(), flush=True)
 
     @property

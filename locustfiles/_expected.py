@@ -7,6 +7,7 @@ baseline is called once, in a process of its own, and its answers are kept for t
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class NoExpectedAnswers(Exception):
 def expected_answers(chosen: recipe.Recipe) -> list[Any]:
     """Return the direct arm's answers to the recipe's example. Raises NoExpectedAnswers when there are none."""
     given = os.environ.get("EXPECTED_ANSWERS")
-    path = Path(given) if given else CACHE / f"{chosen.name}-{chosen.fingerprint()}.json"
+    interpreter = sha256(sys.executable.encode()).hexdigest()[:8]  # another one has other versions of the libraries
+    path = Path(given) if given else CACHE / f"{chosen.name}-{chosen.fingerprint()}-{interpreter}.json"
     if not path.exists():
         if given:
             raise NoExpectedAnswers(f"EXPECTED_ANSWERS names {given}, which does not exist")

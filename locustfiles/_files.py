@@ -4,7 +4,9 @@ Owns what is written beside and into Locust's own statistics. Knows nothing of h
 """
 
 import csv
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +15,16 @@ from _outcome import Outcome
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV
 
-from contract.results import LEDGER_COLUMNS, LEDGER_SUFFIX, REQUESTS_COLUMNS, REQUESTS_SUFFIX, RUN_TYPE, TOTAL
+from contract.results import (
+    LEDGER_COLUMNS,
+    LEDGER_SUFFIX,
+    REQUESTS_COLUMNS,
+    REQUESTS_SUFFIX,
+    RUN_SUFFIX,
+    RUN_TYPE,
+    SCHEMA_VERSION,
+    TOTAL,
+)
 
 
 def log_run(environment: Environment, outcome: Outcome) -> None:
@@ -52,10 +63,29 @@ def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
     ledger, seen = outcome.ledger, outcome.ledger.seen
     for number, entry in enumerate(ledger.entries.values()):
         span_s = "" if entry.span_ns is None else entry.span_ns / 1e9
-        yield (number, entry.name, entry.users, *entry.tally, span_s, "", "", "", entry.fault)
+        shares = ("", "") if entry.effort is None else (entry.effort.cpu_share, entry.effort.wait_share)
+        yield (number, entry.name, entry.users, *entry.tally, span_s, *shares, "", "", "", entry.fault)
     wall_s = outcome.wall_ns / 1e9 if outcome.is_answered else ""
     server = ("", "", "") if seen.requests is None else (seen.requests, seen.least, seen.most)
-    yield (TOTAL, "", ledger.users, *ledger.total, wall_s, *server, outcome.problem)
+    yield (TOTAL, "", ledger.users, *ledger.total, wall_s, "", "", *server, outcome.verdict.reason)
+
+
+def write_run(prefix: str, outcome: Outcome) -> None:
+    """Write what the run was, when it was, on which clocks, and the verdict on it."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "run": outcome.run,  # the first part of its requests' unique ids
+        "name": str(outcome.name),
+        **asdict(outcome.name),
+        "requests": outcome.load.requests,
+        "total_s": outcome.wall_ns / 1e9 if outcome.is_answered else None,
+        "released_ns": outcome.released_ns,  # on this machine's monotonic clock
+        "released_unix_ns": outcome.released_unix_ns,
+        "clock_step_ns": outcome.clock_step_ns,
+        "rule": outcome.verdict.rule,
+        "reason": outcome.verdict.reason,
+    }
+    _replace(prefix + RUN_SUFFIX, lambda file: file.write(json.dumps(content, indent=1) + "\n"))
 
 
 def write_final_stats(environment: Environment, prefix: str) -> None:
@@ -70,7 +100,7 @@ def write_final_stats(environment: Environment, prefix: str) -> None:
     _replace(prefix + "_exceptions.csv", lambda file: stats.exceptions_csv(csv.writer(file)))
 
 
-def _replace(path: str, write: Callable[[IO[str]], None]) -> None:
+def _replace(path: str, write: Callable[[IO[str]], object]) -> None:
     temporary = Path(path + ".new")
     with temporary.open("w", newline="") as file:
         write(file)

@@ -7,6 +7,7 @@ reads it. It reads no clock and sends nothing.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from _effort import Effort
 from _section import Record, Tally
 
 LOCAL = "local"
@@ -24,6 +25,7 @@ class Entry:
         is_whole: whether all of its records are here.
         end_ns: when its last answer arrived, on the conductor's clock; None if it has sent nothing, or still does.
         span_ns: from the release to its last answer, both on its own clock; None likewise.
+        effort: what it has had of its machine's cores in that time; None as long as it has not said so.
         is_done: whether it has said that nothing more comes.
         fault: why it takes part no longer, or nothing.
     """
@@ -35,6 +37,7 @@ class Entry:
     is_whole: bool = False
     end_ns: int | None = None
     span_ns: int | None = None
+    effort: Effort | None = None
     is_done: bool = False
     fault: str = ""
 

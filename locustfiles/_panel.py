@@ -84,7 +84,7 @@ def row(number: int, outcome: Outcome, baseline: float | None) -> dict[str, Any]
         "served": NONE if served is None else f"{served:.3f}",
         "baseline": UNKNOWN if baseline is None else f"{baseline:.3f}",
         "overhead": NONE if overhead is None else f"{overhead:+.3f}",
-        "verdict": outcome.verdict,
+        "verdict": str(outcome.verdict),
     }
 
 

@@ -12,11 +12,14 @@ from typing import Any
 
 import gevent
 from _brief import Brief
+from _effort import Effort
 from _section import Record, Tally
 from _sections import Told
 from _shares import Lease
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
+
+from contract.verdicts import Verdict
 
 MESSAGE = "run"
 WATCH_S = 0.5
@@ -139,7 +142,8 @@ class RemoteSections:
             case "arrived":
                 conductor.arrived(worker, data["users"])
             case "refused":
-                conductor.refused(worker, f"{data['reason']} (from {self._called(worker)})", data["is_host"])
+                verdict = Verdict(data["rule"], f"{data['reason']} (from {self._called(worker)})")
+                conductor.refused(worker, verdict, data["is_host"])
             case "wants":
                 conductor.wants(worker)
             case "abandoned":
@@ -148,7 +152,8 @@ class RemoteSections:
                 conductor.progressed(worker, Tally(*data["tally"]))
             case "done":
                 ago_ns = data["ago_ns"]
-                conductor.done(worker, None if ago_ns is None else received_ns - ago_ns, data["span_ns"])
+                end_ns = None if ago_ns is None else received_ns - ago_ns
+                conductor.done(worker, end_ns, data["span_ns"], Effort(*data["effort"]))
             case "records":
                 records = [Record(*record) for record in data["records"]]
                 conductor.reported(worker, Tally(*data["tally"]), records, data["is_whole"])

@@ -19,9 +19,11 @@ def print_ledger(outcome: Outcome) -> None:
         table.add_column(name.replace("_", "\n").capitalize(), justify="right", footer=str(count))
     wall = f"{outcome.wall_ns / 1e9:.6f}" if outcome.is_answered else ""
     table.add_column("Seconds to\nlast answer", justify="right", footer=wall)
+    table.add_column("Share of\na core", justify="right")
     for number, entry in enumerate(ledger.entries.values()):
         span = "" if entry.span_ns is None else f"{entry.span_ns / 1e9:.6f}"
-        table.add_row(f"{number} {entry.name}", str(entry.users), *map(str, entry.tally), span)
+        cpu = "" if entry.effort is None else f"{entry.effort.cpu_share:.0%}"
+        table.add_row(f"{number} {entry.name}", str(entry.users), *map(str, entry.tally), span, cpu)
     console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
     console.print(table)
     for fault in ledger.faults:

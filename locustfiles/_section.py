@@ -12,6 +12,10 @@ from _requests import Load, Request
 from _shares import Lease
 from gevent.event import Event
 
+from contract.verdicts import VALID, Verdict
+
+WRONG_ANSWER = "wrong answer"  # how the failure of a request begins whose answer is not the direct arm's
+
 
 class Record(NamedTuple):
     """What came of one request.
@@ -59,7 +63,7 @@ class Superior(Protocol):
     def arrived(self, users: int) -> None:
         """Tell how many users of this section are connected and warm."""
 
-    def refused(self, reason: str, is_host: bool) -> None:
+    def refused(self, verdict: Verdict, is_host: bool) -> None:
         """Tell that a user cannot take part; ``is_host`` if that is because nobody answers at the given address."""
 
     def wants(self) -> None:
@@ -81,7 +85,7 @@ class Section:
     def __init__(self, load: Load, superior: Superior) -> None:
         self.records: list[Record] = []
         self.released = Event()
-        self.refusal = ""
+        self.refusal = VALID
         self.is_closed = False
         self._load = load
         self._superior = superior
@@ -108,11 +112,11 @@ class Section:
         self._superior.arrived(self._users)
         return self._users - 1
 
-    def refuse(self, reason: str, is_host: bool = False) -> None:
+    def refuse(self, verdict: Verdict, is_host: bool = False) -> None:
         """Report that a user cannot take part, or not any more; the first reason counts."""
-        if not self.refusal:
-            self.refusal = reason
-            self._superior.refused(reason, is_host)
+        if self.refusal.is_valid:
+            self.refusal = verdict
+            self._superior.refused(verdict, is_host)
 
     def supply(self, lease: Lease) -> None:
         """Add requests to those that the users take."""

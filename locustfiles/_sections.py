@@ -8,12 +8,15 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+import _effort
 from _brief import Brief, Participant, join
+from _effort import Effort
 from _ledger import LOCAL
 from _section import Record, Section, Tally
 from _shares import Lease
 
 from contract.recipe import Recipe
+from contract.verdicts import Verdict
 
 
 class Told(Protocol):
@@ -22,7 +25,7 @@ class Told(Protocol):
     def arrived(self, worker: str, users: int) -> None:
         """Learn how many of its users are connected and warm."""
 
-    def refused(self, worker: str, reason: str, is_host: bool) -> None:
+    def refused(self, worker: str, verdict: Verdict, is_host: bool) -> None:
         """Learn that one of its users cannot take part."""
 
     def wants(self, worker: str) -> None:
@@ -34,7 +37,7 @@ class Told(Protocol):
     def progressed(self, worker: str, tally: Tally) -> None:
         """Learn how much it has done by now."""
 
-    def done(self, worker: str, end_ns: int | None, span_ns: int | None) -> None:
+    def done(self, worker: str, end_ns: int | None, span_ns: int | None, effort: Effort) -> None:
         """Learn that nothing more comes of it; its last answer came at ``end_ns`` on the conductor's clock."""
 
     def reported(self, worker: str, tally: Tally, records: list[Record], is_whole: bool) -> None:
@@ -85,6 +88,7 @@ class LocalSections:
 
     def release(self, leases: Mapping[str, Lease]) -> int:
         """Start the clock, and let the users begin."""
+        self._before = _effort.now()
         self._released_ns = released_ns = time.perf_counter_ns()
         self._section.supply(leases[LOCAL])
         self._section.released.set()
@@ -116,9 +120,9 @@ class LocalSections:
         """Pass on what the section tells its superior."""
         self._conductor.arrived(LOCAL, users)
 
-    def refused(self, reason: str, is_host: bool) -> None:
+    def refused(self, verdict: Verdict, is_host: bool) -> None:
         """Pass on what the section tells its superior."""
-        self._conductor.refused(LOCAL, reason, is_host)
+        self._conductor.refused(LOCAL, verdict, is_host)
 
     def wants(self) -> None:
         """Pass on what the section tells its superior."""
@@ -132,4 +136,4 @@ class LocalSections:
         """Pass on what the section tells its superior: its clock is the conductor's."""
         assert self._released_ns is not None
         span_ns = None if last_answered_ns is None else last_answered_ns - self._released_ns
-        self._conductor.done(LOCAL, last_answered_ns, span_ns)
+        self._conductor.done(LOCAL, last_answered_ns, span_ns, _effort.since(self._before))

@@ -19,12 +19,13 @@ from _connection import Connection, NoAnswer, RequestTimedOut
 from _options import add_arguments
 from _process import prepare
 from _requests import Payload, Payloads, Request
-from _section import Record, Section
+from _section import WRONG_ANSWER, Record, Section
 from locust import User, events, task
 from locust.exception import StopUser
 
 from contract import answers, wire
 from contract.recipe import Recipe
+from contract.verdicts import Verdict
 
 # A warm-up is one example: what takes longer than this is no server of the recipe.
 WARM_UP_TIMEOUT_S = 120
@@ -65,7 +66,7 @@ class RecipeUser(User):
             gevent.sleep(WAIT_S)
         self._part = section
         self._connection = Connection(self.host or "", wire.CONTENT_TYPES[self._input_type])
-        if not self._part.refusal and self._is_warm():
+        if self._part.refusal.is_valid and self._is_warm():
             self._number = self._part.arrive()
         self._part.released.wait()  # after a refusal, until the conductor has ended the run
 
@@ -90,10 +91,10 @@ class RecipeUser(User):
             try:
                 failure = self._wrong(*self._connection.post(path, payload.body, WARM_UP_TIMEOUT_S), payload, unique_id)
             except NoAnswer as error:
-                self._part.refuse(f"no warm-up at {self.host}: {error}", is_host=True)
+                self._part.refuse(Verdict("host", f"no warm-up at {self.host}: {error}"), is_host=True)
                 return False
             if failure:
-                self._part.refuse(f"no warm-up at {self.host}: {failure}")
+                self._part.refuse(Verdict("host", f"no warm-up at {self.host}: {failure}"))
                 return False
         return True
 
@@ -110,7 +111,7 @@ class RecipeUser(User):
             if isinstance(error, RequestTimedOut):
                 self._part.abandon()  # a server that has stopped answering would cost every user a time-out more
         except gevent.GreenletExit:
-            self._part.refuse("a user was stopped in the middle of a request")
+            self._part.refuse(Verdict("users", "a user was stopped in the middle of a request"))
             raise
         answered_ns = time.perf_counter_ns()
         if self._part.is_closed:  # the run was broken off meanwhile: what is counted has been handed in
@@ -134,10 +135,10 @@ class RecipeUser(User):
         if status != 200:
             return f"HTTP {status} with predictions"
         if len(predictions) != len(payload.expected):
-            return f"wrong answer: {len(predictions)} predictions for {len(payload.expected)} inputs"
+            return f"{WRONG_ANSWER}: {len(predictions)} predictions for {len(payload.expected)} inputs"
         for place, (expected, prediction) in enumerate(zip(payload.expected, predictions, strict=True)):
             if not answers.same(expected, prediction):
-                return f"wrong answer to input {place}: {reprlib.repr(prediction)}, not {reprlib.repr(expected)}"
+                return f"{WRONG_ANSWER} to input {place}: {reprlib.repr(prediction)}, not {reprlib.repr(expected)}"
         return ""
 
 

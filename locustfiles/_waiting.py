@@ -12,7 +12,7 @@ from _outcome import FAILED
 from locust.env import Environment
 from locust.runners import MasterRunner
 
-from contract.results import INVALID
+from contract.verdicts import Verdict
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -42,5 +42,5 @@ class Waiting:
     def _give_up(self, why: str) -> NoReturn:
         connected = len(self._runner.clients.ready)
         self._runner.quit()
-        print(f"{INVALID}: {why}: {connected} of {self._expected} workers connected", flush=True)
+        print(Verdict("workers", f"{why}: {connected} of {self._expected} workers connected"), flush=True)
         sys.exit(FAILED)

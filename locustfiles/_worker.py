@@ -6,6 +6,7 @@ Owns the worker's end of the messages between the two (``_remote`` has the other
 import time
 from typing import Any, cast
 
+import _effort
 import gevent
 from _brief import Brief, Participant, example_digest, join
 from _remote import MESSAGE
@@ -15,6 +16,7 @@ from locust.env import Environment
 from locust.runners import WorkerRunner
 
 from contract.recipe import Recipe
+from contract.verdicts import Verdict
 
 PROGRESS_S = 1.0
 RECORDS_PER_MESSAGE = 5000
@@ -39,9 +41,9 @@ class Worker:
         """Pass on that so many users are ready."""
         self._tell("arrived", users=users)
 
-    def refused(self, reason: str, is_host: bool) -> None:
+    def refused(self, verdict: Verdict, is_host: bool) -> None:
         """Pass on that a user cannot take part."""
-        self._tell("refused", reason=reason, is_host=is_host)
+        self._tell("refused", rule=verdict.rule, reason=verdict.reason, is_host=is_host)
 
     def wants(self) -> None:
         """Ask for more requests."""
@@ -53,11 +55,13 @@ class Worker:
 
     def done(self, last_answered_ns: int | None) -> None:
         """Pass on that nothing more comes, and how long ago the last answer came."""
+        effort = _effort.since(self._before)
         if last_answered_ns is None or self._released_ns is None:
-            self._tell("done", ago_ns=None, span_ns=None)
+            self._tell("done", ago_ns=None, span_ns=None, effort=effort)
         else:
             span_ns = last_answered_ns - self._released_ns
-            self._tell("done", ago_ns=time.perf_counter_ns() - last_answered_ns, span_ns=span_ns)
+            ago_ns = time.perf_counter_ns() - last_answered_ns
+            self._tell("done", ago_ns=ago_ns, span_ns=span_ns, effort=effort)
 
     def _tell(self, what: str, **data: Any) -> None:
         self._runner.send_message(MESSAGE, {"run": self._run, "what": what, **data})
@@ -71,6 +75,7 @@ class Worker:
         elif data["run"] != self._run or self._section is None:
             return
         elif data["what"] == "release":
+            self._before = _effort.now()
             self._released_ns = time.perf_counter_ns()
             self._section.supply(Lease(*data["lease"]))
             self._section.released.set()
@@ -91,6 +96,7 @@ class Worker:
             return
         brief = Brief(**data)
         self._run, self._released_ns, self._section = brief.run, None, None
+        self._before = _effort.now()  # of a section without a request, which is done when it is released
         if brief.example_digest != example_digest(self._recipe):
             self._tell("briefed", problem=f"has other inputs for {self._recipe.name} than the master: update its files")
             return

@@ -7,7 +7,7 @@ asks the example until it is answered rightly, and stops the whole process tree.
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Tuple, cast
+from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, NamedTuple, Tuple, cast
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -34,16 +34,42 @@ class ServerProcess:
     is_up: Callable[[], bool] = lambda: True
 
 
+class RequestRecord(NamedTuple):
+    """What a system itself has noted of one request, in seconds on its wall clock.
+
+    Attributes:
+        unique_id: the request's.
+        received_s: when the system had received it.
+        fetched_s: when it was taken from the queue, and the predictor called.
+        predicted_s: when the predictor had returned.
+        answered_s: when the answer was made.
+        predicted_in_batch_of: how many inputs the predictor was called with.
+    """
+
+    unique_id: str
+    received_s: float
+    fetched_s: float
+    predicted_s: float
+    answered_s: float
+    predicted_in_batch_of: int
+
+
 class System(Protocol):
     """What a module in this folder provides."""
 
     LABEL: str
 
     def processes(self, recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
-        """Return the processes, in the order of starting, that serve the recipe copied to that folder."""
+        """Return the processes, in the order of starting, that serve the recipe copied to that folder.
+
+        The folder also holds the direct arm's answers to the example (``contract.results.EXPECTED_JSON``).
+        """
 
     def facts(self, recipe: Path) -> Dict[str, float]:
         """Return what the running system has chosen by itself and what a reader of its numbers has to know."""
+
+    def records(self, recipe: Path, run: str) -> List[RequestRecord]:
+        """Return what the system still has on record of the requests whose unique ids begin with ``run``, if it has."""
 
 
 class UnknownSystem(ValueError):

@@ -8,9 +8,9 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
-from systems import ServerProcess
+from systems import RequestRecord, ServerProcess
 
 LABEL = "fastDeploy"
 REST_WORKERS = 3  # fastDeploy's default
@@ -45,11 +45,27 @@ def facts(recipe: Path) -> Dict[str, float]:
 
     ``optimal_batch_size``: the most inputs that the loop collects. ``time_per_example_s``: from one call of that size.
     """
-    index = recipe / "fastdeploy_dbs" / "main_index.db"
     try:
-        with closing(sqlite3.connect("file:{}?mode=ro".format(index), uri=True)) as database:
-            rows = database.execute("SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
-            chosen = rows.fetchone()
+        chosen = _asked(recipe, "SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
     except sqlite3.OperationalError:  # no such file or table yet
         return {}
-    return {"optimal_batch_size": chosen[0], "time_per_example_s": chosen[1]} if chosen else {}
+    return {"optimal_batch_size": chosen[0][0], "time_per_example_s": chosen[0][1]} if chosen else {}
+
+
+# fastDeploy forgets a request 40 s after its answer: of a longer run, the last ones are there. "0" is the predictor,
+# "-1" the REST process. When the loop fetches a request it notes the time, and notes it anew as it calls the predictor.
+_RECORDS = """
+SELECT id, "-1.received_at", "0.received_at", "0.predicted_at", "-1.predicted_at", "0.predicted_in_batch_of"
+FROM main_index WHERE id GLOB ? AND "-1.predicted_at" > 0 AND "0.predicted_at" > 0 ORDER BY integer_id
+"""
+
+
+def records(recipe: Path, run: str) -> List[RequestRecord]:
+    """Return what fastDeploy has on record of a run's requests."""
+    return [RequestRecord(*row) for row in _asked(recipe, _RECORDS, run + "*")]
+
+
+def _asked(recipe: Path, query: str, *values: str) -> List[Tuple[Any, ...]]:
+    index = recipe / "fastdeploy_dbs" / "main_index.db"
+    with closing(sqlite3.connect("file:{}?mode=ro".format(index), uri=True)) as database:
+        return database.execute(query, values).fetchall()

@@ -48,6 +48,11 @@ def by_type(prefix: Path) -> dict[str, dict[str, str]]:
     return {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
 
 
+def verdict_on(requests: int, users: int) -> tuple[int, str]:
+    """Return the exit code and the word for a run in which all goes well: it needs a request for each user."""
+    return (1, "INVALID(concurrency)") if requests < users else (0, "VALID")
+
+
 @pytest.fixture(scope="session")
 def command() -> Command:
     """Run a Python program of the project as a user does; arguments are its command line, ``env`` adds variables."""

@@ -1,20 +1,14 @@
 """The baseline scripts, run as a user runs them."""
 
-import csv
 import re
 from pathlib import Path
 
 import pytest
-from conftest import TEST_RECIPES, Command, write_recipe
+from conftest import TEST_RECIPES, Command, rows, write_recipe
 
 from contract import answers, recipe, results
 
 SCRIPT = "baseline/generic.py"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 def test_it_prints_the_pages_line_and_appends_each_run(command: Command, tmp_path: Path):

@@ -40,7 +40,8 @@ def written(folder: Path, text: str) -> Path:
 
 def run_folders(out: Path) -> dict[str, float]:
     """Return the served runs that a results folder holds, with the time at which each was made."""
-    return {str(path.parent.relative_to(out)): path.stat().st_mtime for path in out.rglob(results.LOCUST_STATS_CSV)}
+    found = out.glob(f"round-*/**/{results.LOCUST_STATS_CSV}")
+    return {str(path.parent.relative_to(out)): path.stat().st_mtime for path in found}
 
 
 def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Command, tmp_path: Path):
@@ -48,30 +49,40 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     experiment, out = written(tmp_path, ECHO), tmp_path / "out"
     done = command("-m", "bench", "run", experiment, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "| Recipe   |   Batch Size |   Baseline |   Req Concurrency |   fastDeploy |   Overhead |" in done.stdout
+    header = "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
+    assert header in [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "**VALID**: all 4 rows" in done.stdout
     assert f"Report: {out / 'report.html'}" in done.stdout
-    assert re.search(r"^\[6/6\] round 1, echo fastdeploy, batch size 8 × 4 users: .* left$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^\[\d+/11\] round 1, echo fastdeploy, batch size 8 × 4 users: .* left$", done.stdout, re.MULTILINE
+    )
     assert "\x1b" not in done.stdout
 
-    part = out / "round-1" / "echo"
-    for name in ("baseline.csv", "baseline.log", "expected.json", "manifest.json"):
+    part = out / "round-1" / "echo" / "fastdeploy"
+    for name in ("baseline.csv", "baseline.log", "direct_calls.csv", "expected.json", "idle.csv"):
         assert (part / name).is_file()
     for cell in ("b1-c1", "b1-c4", "b8-c1", "b8-c4"):
-        files = {path.name for path in (part / "fastdeploy" / cell).iterdir()}
+        files = {path.name for path in (part / cell).iterdir()}
         wanted = {"stats", "stats_history", "failures", "exceptions", "requests"}
         assert {f"locust_{name}.csv" for name in wanted} < files
-        assert {"locust.log", "manifest.json", "server-loop.log", "server-rest.log"} < files
+        assert {"locust.log", "locust_run.json", "manifest.json", "server-loop.log", "server-rest.log"} < files
+        assert {"calls.csv", "server_requests.csv"} < files
+        assert (out / "instrument" / "echo" / cell / "locust_run.json").is_file()
     for name in ("plan.csv", "table.md", "table.csv", "report.html"):
         assert (out / name).is_file()
     table = pd.read_csv(out / "table.csv")
     assert len(table) == 4
     assert (table["overhead_s"] - (table["served_s"] - table["baseline_s"])).abs().max() < 1e-9
+    parts = table[["call_pattern_s", "contention_s", "serving_path_s"]]
+    assert (table["overhead_s"] - parts.sum(axis=1, skipna=False)).abs().max() < 1e-9
+    assert (table["instrument_s"] > 0).all()
+    assert ((table["p50_ms"] <= table["p90_ms"]) & (table["p99_ms"] <= table["max_ms"])).all()
 
     before = run_folders(out)
     again = command("-m", "bench", "run", experiment, "--out", out)
     assert again.returncode == 0
     assert run_folders(out) == before
-    assert "round 1" not in again.stdout
+    assert not re.search(r"^(\[|round 1|instrument)", again.stdout, re.MULTILINE)
     assert f"every run is in {out} already" in again.stdout
 
 
@@ -96,7 +107,7 @@ def test_a_results_folder_of_another_experiment_is_not_touched(command: Command,
         (["run"], "Error: Missing argument 'EXPERIMENT'."),
         (["report", "nowhere"], "error: nowhere is no results folder"),
         (["serve", "nope"], "error: unknown recipe 'nope'"),
-        (["serve", "echo", "--system", "nope"], "error: unknown system 'nope'; there are: fastdeploy"),
+        (["serve", "echo", "--system", "nope"], "error: unknown system 'nope'; there are: delay, fastdeploy, null"),
         (["serve", "echo", "--port", "70000"], "Error: Invalid value for '--port': 70000 is not in the range"),
     ],
 )
@@ -176,17 +187,17 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tm
     finished = {name: when for name, when in kept.items() if "unfinished" not in name}
     assert finished.items() <= whole.items()
     assert not list(out.rglob("*.unfinished"))
-    assert len(pd.read_csv(out / "round-1" / "echo" / "baseline.csv")) == 2
+    assert len(pd.read_csv(out / "round-1" / "echo" / "fastdeploy" / "baseline.csv")) == 2
 
 
 def test_a_torn_baseline_row_is_made_again(command: Command, tmp_path: Path):
     """A crash in the middle of a write costs that row."""
     experiment, out = written(tmp_path, ECHO), tmp_path / "out"
     assert command("-m", "bench", "run", experiment, "--out", out).returncode == 0
-    path = out / "round-1" / "echo" / "baseline.csv"
+    path = out / "round-1" / "echo" / "fastdeploy" / "baseline.csv"
     path.write_text(path.read_text()[:-5])
     assert command("-m", "bench", "run", experiment, "--out", out).returncode == 0
-    assert list(pd.read_csv(path)["batch_size"]) == [1, 8]
+    assert sorted(pd.read_csv(path)["batch_size"]) == [1, 8]
 
 
 def test_a_recipe_of_somebody_elses_is_benchmarked_without_code(command: Command, tmp_path: Path):
@@ -227,18 +238,20 @@ def predictor(inputs, batch_size=1):
     assert done.returncode == 1
     failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
     assert len(failures) == 2
-    for failure, cell in zip(failures, ("b8-c1", "b8-c4"), strict=True):
+    for failure, cell in zip(sorted(failures), ("b8-c1", "b8-c4"), strict=True):
         log = Path(re.search(r"\(log: (.*)\)", failure)[1])
         assert log == out / "round-1" / "moody" / "fastdeploy" / f"{cell}.failed" / "locust.log"
+        assert "INVALID(failures): " in failure
         assert "HTTP 500: server says: prediction failed" in failure
         assert log.is_file()
-    assert done.stdout.count("missing |") == 4
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| moody ")]
+    assert sum(row.count("INVALID(failures)") for row in rows) == 4  # served and overhead, of two cells
     assert done.stdout.count("| echo ") == 4
 
     mood.unlink()
     again = command("-m", "bench", "run", experiment, "--out", out)
     assert again.returncode == 0, again.stderr
-    assert "missing" not in again.stdout
+    assert "INVALID" not in again.stdout
     assert not list(out.rglob("*.failed"))
 
 
@@ -258,7 +271,7 @@ def test_a_recipe_that_cannot_be_called_is_reported_and_the_others_go_on(command
     assert f"baseline ended with exit code 1: {says}" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout.count("| broken ") == 4
-    assert "missing" in done.stdout
+    assert done.stdout.count("INVALID(baseline)") >= 4
 
 
 def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, tmp_path: Path):

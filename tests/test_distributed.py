@@ -1,5 +1,6 @@
 """Distributed Locust against a real fastDeploy: the same exact load, whatever happens to the workers."""
 
+import json
 import os
 import random
 import re
@@ -14,13 +15,14 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Command, by_type, rows, write_recipe
+from conftest import ROOT, Command, by_type, rows, verdict_on, write_recipe
 
 import systems
 from bench.processes import free_port
 from bench.server import Server, serving
 from contract import recipe
 from contract.results import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
+from contract.verdicts import RULES
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py"]
 COUNTS = LEDGER_COLUMNS[3:9]
@@ -67,7 +69,9 @@ def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: i
     stats = by_type(prefix)
     assert set(stats) == {"POST", "RUN", ""}
     assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
-    assert {row["Failure Count"] for row in stats.values()} == {"0"}
+    assert stats["POST"]["Failure Count"] == stats[""]["Failure Count"] == "0"
+    rule = json.loads(prefix.with_name(prefix.name + "_run.json").read_text())["rule"]
+    assert stats["RUN"]["Failure Count"] == ("1" if rule else "0")
 
     ledger = rows(prefix.with_name(prefix.name + "_ledger.csv"))
     assert tuple(ledger[0]) == LEDGER_COLUMNS
@@ -110,9 +114,10 @@ def test_exactly_n_examples_are_sent_by_all_workers_together(
         options = "-u", users, "--batch-size", batch_size, "--examples", examples
         master = *LOCUST[1:], *master_options(echo_server.address, port, count, tmp_path / "out"), *options
         done = command(*master, RECIPE="echo", timeout_s=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    exit_code, word = verdict_on(ceil(examples / batch_size), users)
+    assert done.returncode == exit_code, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert lines[-1].startswith(f"VALID: {RunName('echo', batch_size, users, examples)}: ")
+    assert lines[-1].startswith(f"{word}: {RunName('echo', batch_size, users, examples)}: ")
     assert any(line.startswith("Server: received") and line.endswith("they agree.") for line in lines)
     assert len(rows(tmp_path / "out_ledger.csv")) == count + 1
     assert_accounts_agree(tmp_path / "out", users, batch_size, examples)
@@ -151,7 +156,9 @@ def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp
         prefix = tmp_path / f"run-{number}"
         load = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
         done = locust("echo", server.address, *options, *load)
-        assert done.returncode == 0, f"{number}: {options} {load}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        # Three loads at a time keep two cores busy: here it is no matter that a client has to wait for one.
+        is_right = re.search(r"^(VALID|INVALID\((concurrency|client-cpu)\)): ", done.stdout.splitlines()[-1])
+        assert is_right, f"{number}: {options} {load}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
         assert_accounts_agree(prefix, users, batch_size, examples)
 
     def run_each(server: Server, first: int) -> int:
@@ -237,7 +244,7 @@ def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
         for worker in started:
             worker.send_signal(signal.SIGCONT)  # one that hangs could not quit
     last = (tmp_path / "master.log").read_text().splitlines()[-1]
-    ended = re.fullmatch(rf"INVALID: echo .*: {reason} \(after (\d+) of 10000000 requests\)", last)
+    ended = re.fullmatch(rf"INVALID\(workers\): echo .*: {reason} \(after (\d+) of 10000000 requests\)", last)
     assert ended, last
     assert int(ended[1]) > 0
     total = rows(tmp_path / "out_ledger.csv")[-1]
@@ -279,7 +286,7 @@ def test_a_run_does_not_wait_for_workers_for_ever(tmp_path, no_orphans, options,
             master.send_signal(number)
         assert master.wait(20) == 1
         worker.wait(20)
-    assert f"INVALID: {says}" in log.read_text().splitlines()
+    assert f"INVALID(workers): {says}. Remedy: {RULES['workers'].remedy}" in log.read_text().splitlines()
     assert "Traceback" not in log.read_text()
 
 

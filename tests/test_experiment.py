@@ -50,7 +50,7 @@ def test_the_full_experiment_is_the_published_protocol():
         ('rounds = "three"', "rounds = 'three': input should be a valid integer"),
         ("rounds = 0", "rounds = 0: input should be greater than or equal to 1"),
         ("rounds = true", "rounds = True: input should be a valid integer"),
-        ('systems = ["nope"]', "unknown system 'nope'; there are: fastdeploy"),
+        ('systems = ["nope"]', "unknown system 'nope'; there are: delay, fastdeploy, null"),
         ("systems = []", r"systems = \[\]: list should have at least 1 item"),
         ("[recipe.other]\nexamples = 5", r"\[recipe.other\]: not one of this experiment's recipes: echo"),
         ("[environment]\nOMP_NUM_THREADS = 2", "environment.OMP_NUM_THREADS = 2: input should be a valid string"),
@@ -104,10 +104,66 @@ def test_a_recipe_may_differ_from_the_others(tmp_path):
     text = GOOD.replace('["echo"]', '["echo", "deepsegment_en"]') + "[recipe.echo]\nexamples = 7\nbatch_sizes = [2]"
     content, recipes = experiment.read(written(tmp_path, text))
     planned = plan.parts(content, recipes, tmp_path / "out")
-    assert [(part.recipe.name, part.examples, part.batch_sizes) for part in planned] == [
-        ("echo", 7, [2]),
-        ("deepsegment_en", 100, [1, 8]),
+    assert [(part.recipe.name, part.examples, {run.batch_size for run in part.runs}) for part in planned] == [
+        ("echo", 7, {2}),
+        ("deepsegment_en", 100, {1, 8}),
     ]
+
+
+ORDERED = """
+recipes = ["echo", "deepsegment_en"]
+batch_sizes = [1, 8, 32, 64]
+concurrencies = [1, 4, 8]
+examples = 100
+rounds = 4
+"""
+
+
+def order_of(tmp_path, text: str) -> list[list[tuple]]:
+    """Return each part's runs as (batch size, concurrency or nothing for the baseline)."""
+    content, recipes = experiment.read(written(tmp_path, text))
+    return [
+        [(run.batch_size, getattr(run, "concurrency", None)) for run in part.runs]
+        for part in plan.parts(content, recipes, tmp_path)
+    ]
+
+
+def test_arms_alternate_and_their_order_is_reversed_every_other_round(tmp_path):
+    """Each batch size's baseline is right before its served runs, or right after them; recipes change places, too."""
+    content, recipes = experiment.read(written(tmp_path, ORDERED))
+    parts = plan.parts(content, recipes, tmp_path)
+    assert [(part.round, part.recipe.name) for part in parts[:4]] == [
+        (1, "echo"),
+        (1, "deepsegment_en"),
+        (2, "deepsegment_en"),
+        (2, "echo"),
+    ]
+    for part in parts:
+        for first in range(0, len(part.runs), 4):
+            group = part.runs[first : first + 4]
+            assert len({run.batch_size for run in group}) == 1
+            place = 0 if part.round % 2 else 3
+            assert [isinstance(run, plan.BaselineRun) for run in group] == [at == place for at in range(4)]
+            assert {run.concurrency for run in group if isinstance(run, plan.ServedRun)} == {1, 4, 8}
+
+
+def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path):
+    """The same seed gives the same order again, and another seed another."""
+    orders = order_of(tmp_path, ORDERED)
+    assert orders == order_of(tmp_path, ORDERED + "seed = 1")
+    assert orders != order_of(tmp_path, ORDERED + "seed = 2")
+    assert len({str(order) for order in orders}) > 4
+    assert experiment.read(written(tmp_path, ORDERED))[0].model_dump()["seed"] == 1
+
+
+def test_the_order_is_in_the_plan(tmp_path):
+    """A run's place among all runs of both arms, and that of its baseline."""
+    content, recipes = experiment.read(written(tmp_path, ORDERED))
+    plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
+    table = pd.read_csv(tmp_path / results.PLAN_CSV)
+    places = {*table["order"], *table["baseline_order"]}
+    assert places == set(range(1, 4 * 2 * 4 * 4 + 1))
+    assert ((table["baseline_order"] < table["order"]) == (table["round"] % 2 == 1)).all()
 
 
 def test_the_plan_names_every_cell_of_every_round(tmp_path):

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import ROOT, TEST_RECIPES, Command, by_type, rows
+from conftest import ROOT, TEST_RECIPES, Command, by_type, rows, verdict_on
 
 import systems
 from bench.processes import free_port
 from bench.server import Server, serving
 from contract import answers, recipe
 from contract.results import REQUESTS_COLUMNS, RunName
+from contract.verdicts import RULES
 
 UNRELIABLE = TEST_RECIPES / "unreliable"
 
@@ -36,14 +37,16 @@ def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_p
     prefix = tmp_path / "out"
     options = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
     done = locust("echo", echo_server.address, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith(f"VALID: {RunName('echo', batch_size, users, examples)}: ")
-
     requests = ceil(examples / batch_size)
+    exit_code, word = verdict_on(requests, users)
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith(f"{word}: {RunName('echo', batch_size, users, examples)}: ")
+
     stats = by_type(prefix)
     assert set(stats) == {"POST", "RUN", ""}
     assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
-    assert stats["POST"]["Failure Count"] == stats["RUN"]["Failure Count"] == stats[""]["Failure Count"] == "0"
+    assert stats["POST"]["Failure Count"] == stats[""]["Failure Count"] == "0"
+    assert stats["RUN"]["Failure Count"] == str(exit_code)
 
     sent = rows(tmp_path / "out_requests.csv")
     assert tuple(sent[0]) == REQUESTS_COLUMNS
@@ -92,13 +95,17 @@ def unreliable_server(example: str, expected: list[str], logs: Path) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("example", "says"),
+    ("example", "rule", "says"),
     [
-        ("fine,lie", "10 of 20 requests failed; 10 × wrong answer to input 0: 'a lie', not 'lie'"),
-        ("fine,fail", "10 of 20 requests failed; 10 × HTTP 500: server says: prediction failed predictor 0"),
+        ("fine,lie", "answers", "10 of 20 requests failed; 10 × wrong answer to input 0: 'a lie', not 'lie'"),
+        (
+            "fine,fail",
+            "failures",
+            "10 of 20 requests failed; 10 × HTTP 500: server says: prediction failed predictor 0",
+        ),
     ],
 )
-def test_any_failure_is_exit_code_1_and_a_last_line(locust: Command, tmp_path, example, says):
+def test_any_failure_is_exit_code_1_and_a_last_line(locust: Command, tmp_path, example, rule, says):
     """What failed, and how many; the total is still there, and marked as failed."""
     with unreliable_server(example, example.split(","), tmp_path) as server:
         options = "-u", 1, "--examples", 20, "--csv", tmp_path / "out"
@@ -106,7 +113,8 @@ def test_any_failure_is_exit_code_1_and_a_last_line(locust: Command, tmp_path, e
         done = locust(UNRELIABLE, server.address, *options, **env)
     assert done.returncode == 1
     last = done.stdout.splitlines()[-1]
-    assert last.startswith("INVALID: unreliable batch_size=1 users=1 examples=20: ")
+    assert last.startswith(f"INVALID({rule}): unreliable batch_size=1 users=1 examples=20: ")
+    assert done.stdout.splitlines()[-2] == f"Remedy: {RULES[rule].remedy}."
     assert says in last
     stats = by_type(tmp_path / "out")
     assert (stats["POST"]["Request Count"], stats["POST"]["Failure Count"]) == ("20", "10")
@@ -119,7 +127,7 @@ def test_a_wrong_answer_to_a_warm_up_ends_the_run_before_it_starts(locust: Comma
     answers.write(tmp_path / "expected.json", ["something else"])
     done = locust("echo", echo_server.address, EXPECTED_ANSWERS=str(tmp_path / "expected.json"))
     assert done.returncode == 1
-    assert re.search(r"INVALID: .*: no warm-up at \S+: wrong answer to input 0", done.stdout.splitlines()[-1])
+    assert re.search(r"INVALID\(host\): .*: no warm-up at \S+: wrong answer to input 0", done.stdout.splitlines()[-1])
 
 
 def test_a_request_that_takes_too_long_ends_the_run(locust: Command, tmp_path):
@@ -204,7 +212,8 @@ def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server
         assert locust.wait(30) == 1
     last = (tmp_path / "log").read_text().splitlines()[-1]
     ended = re.search(
-        r"INVALID: echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests", last
+        r"INVALID\(interrupted\): echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests",
+        last,
     )
     assert ended, last
     stats = by_type(tmp_path / "out")
@@ -217,14 +226,14 @@ def test_a_run_whose_files_cannot_be_written_is_no_run(locust: Command, echo_ser
     (tmp_path / "out_requests.csv.new").mkdir()
     done = locust("echo", echo_server.address, "--examples", 10, "--csv", tmp_path / "out")
     assert done.returncode == 1
-    assert "its requests cannot be written" in done.stdout.splitlines()[-1]
+    assert "its files cannot be written" in done.stdout.splitlines()[-1]
 
 
 def test_a_run_that_locust_is_told_to_cut_short_is_no_run(locust: Command, echo_server: Server):
     """`--run-time` ends it before its examples are through."""
     done = locust("echo", echo_server.address, "--examples", 100000, "--run-time", "2s")
     assert done.returncode == 1
-    assert re.search(r"INVALID: .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
+    assert re.search(r"INVALID\(interrupted\): .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
 
 
 def used_by_others(server: Server, stop: threading.Event) -> None:

@@ -1,12 +1,18 @@
 """What a run came to, in one line and an exit code."""
 
+import re
+from pathlib import Path
+
 import pytest
+from _effort import Effort
 from _ledger import Ledger, Seen
 from _outcome import Outcome
 from _requests import Load
-from _section import Record, Tally
+from _section import WRONG_ANSWER, Record, Tally
 
+from contract.recipe import ROOT
 from contract.results import RunName
+from contract.verdicts import RULES, Verdict
 
 NAME = RunName("echo", 2, 3, 6)
 
@@ -36,10 +42,11 @@ def outcome_of(ledger: Ledger, **more: object) -> Outcome:
     ("failures", "exit_code", "line"),
     [
         (["", "", ""], 0, "VALID: {}: 0.007 s for 3 requests, every answer right"),
-        (["", "HTTP 500", ""], 1, "INVALID: {}: 1 of 3 requests failed; 1 × HTTP 500"),
-        (["lie", "lie", "HTTP 500"], 1, "INVALID: {}: 3 of 3 requests failed; 2 × lie; 1 × HTTP 500"),
-        (["", ""], 1, "INVALID: {}: ended after 2 of 3 requests"),
-        (["", "reset"], 1, "INVALID: {}: ended after 2 of 3 requests; 1 × reset"),
+        (["", "HTTP 500", ""], 1, "INVALID(failures): {}: 1 of 3 requests failed; 1 × HTTP 500"),
+        (["lie", "lie", "HTTP 500"], 1, "INVALID(failures): {}: 3 of 3 requests failed; 2 × lie; 1 × HTTP 500"),
+        (["", WRONG_ANSWER, ""], 1, "INVALID(answers): {}: 1 of 3 requests failed; 1 × wrong answer"),
+        (["", ""], 1, "INVALID(interrupted): {}: ended after 2 of 3 requests"),
+        (["", "reset"], 1, "INVALID(failures): {}: ended after 2 of 3 requests; 1 × reset"),
     ],
 )
 def test_the_last_line_says_what_and_how_many(failures, exit_code, line, workers):
@@ -66,14 +73,14 @@ def test_only_so_many_kinds_of_failure_are_named():
 @pytest.mark.parametrize(("is_misuse", "exit_code"), [(True, 2), (False, 1)])
 def test_a_host_that_does_not_answer_is_a_wrong_option(is_misuse, exit_code):
     """A run that could not start says why; only a wrong address is the user's mistake."""
-    outcome = outcome_of(Ledger(["w0"]), refusal="no warm-up at http://nowhere", is_misuse=is_misuse)
-    assert (outcome.exit_code, outcome.line()) == (exit_code, f"INVALID: {NAME}: no warm-up at http://nowhere")
+    outcome = outcome_of(Ledger(["w0"]), refusal=Verdict("host", "no warm-up at http://nowhere"), is_misuse=is_misuse)
+    assert (outcome.exit_code, outcome.line()) == (exit_code, f"INVALID(host): {NAME}: no warm-up at http://nowhere")
 
 
 def test_what_broke_a_run_off_is_said_with_how_far_it_was():
     """The name of the lost worker, and how much of the run was through."""
-    outcome = outcome_of(ledger_of("", ""), refusal="worker 1 was lost")
-    assert outcome.line() == f"INVALID: {NAME}: worker 1 was lost (after 2 of 3 requests)"
+    outcome = outcome_of(ledger_of("", ""), refusal=Verdict("workers", "worker 1 was lost"))
+    assert outcome.line() == f"INVALID(workers): {NAME}: worker 1 was lost (after 2 of 3 requests)"
 
 
 @pytest.mark.parametrize(
@@ -98,3 +105,51 @@ def test_the_wall_time_is_from_the_release_to_the_last_answer_of_all():
     ledger = Ledger(["w0", "w1", "w2"])
     ledger.entries["w0"].end_ns, ledger.entries["w1"].end_ns = 900, 30
     assert Outcome(NAME, Load(2, 6), 5, ledger).wall_ns == 895
+
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("effort", "says"),
+    [
+        (Effort(SECOND, SECOND // 2, SECOND // 5), "VALID"),
+        (Effort(SECOND, SECOND * 95 // 100, 0), "INVALID(client-cpu): {}: client process 0 (w0) used 95% of a core"),
+        (
+            Effort(SECOND, SECOND // 10, SECOND * 6 // 10),
+            "INVALID(client-cpu): {}: client process 0 (w0) waited for a core 60% of the time",
+        ),
+    ],
+)
+def test_a_client_that_is_itself_the_limit_makes_the_run_invalid(effort, says):
+    """Because it works all the time, or because it is not let work."""
+    ledger = ledger_of("", "", "")
+    ledger.entries["w0"].effort = effort
+    assert outcome_of(ledger).line().startswith(says.format(NAME))
+
+
+def test_fewer_requests_than_users_are_not_the_concurrency_that_the_run_is_named_for():
+    """Such a run would come out the same again."""
+    outcome = Outcome(RunName("echo", 2, 4, 6), Load(2, 6), 0, ledger_of("", "", ""))
+    assert outcome.verdict.word == "INVALID(concurrency)"
+    assert outcome.verdict.is_lasting
+    assert outcome.exit_code == 1
+
+
+def test_a_clock_that_was_set_makes_the_run_invalid():
+    """Or a machine that slept: the monotonic clock stands still meanwhile."""
+    assert outcome_of(ledger_of("", "", ""), clock_step_ns=50_000_000).is_valid
+    assert outcome_of(ledger_of("", "", ""), clock_step_ns=-SECOND).verdict.word == "INVALID(clock)"
+    backwards = ledger_of("", "", "")
+    backwards.entries["w0"].records[1] = Record(1, 0, 2, 500, 400, "")
+    assert outcome_of(backwards).verdict.word == "INVALID(clock)"
+
+
+def test_every_rule_has_a_demand_and_a_remedy_and_no_other_rule_is_named():
+    """One list, for everybody who names a rule."""
+    assert all(rule.demand and rule.remedy for rule in RULES.values())
+    folders = ("locustfiles", "bench", "analysis", "contract", "systems")
+    code = "\n".join(path.read_text() for folder in folders for path in Path(ROOT, folder).glob("*.py"))
+    named = set(re.findall(r"""Verdict\(\s*"([a-z-]+)\"""", code))
+    assert named <= RULES.keys()
+    assert {"failures", "client-cpu", "workers"} <= RULES.keys()

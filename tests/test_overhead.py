@@ -1,39 +1,59 @@
 """Served minus baseline, paired within a round, per 10,000 examples."""
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analysis import overhead, plots, text
-from analysis.results import Results, valid_run
+from analysis.results import Results, total_of
 from contract.results import PLAN_COLUMNS
+from contract.verdicts import RULES
 
 PLAN = [
-    (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000),
-    (1, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000),
-    (2, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000),
-    (2, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000),
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 2, 1),
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 3, 1),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 4, 6),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 5, 6),
 ]
 SERVED = [(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 5.0), (2, 8, 4, 2.5)]
 BASELINE = [(1, 8, 1.0), (2, 8, 2.0)]
 MANIFEST = {
-    "machine": {"processor": "P", "cores": 2, "memory_gib": 4, "system": "Linux 6"},
-    "versions": {"python": "3.11.7", "fastdeploy": "3.1.1"},
+    "conditions": {
+        "machine": {"processor": "P", "cores": 2, "memory_gib": 4, "system": "Linux 6"},
+        "versions": {"python": "3.11.7", "fastdeploy": "3.1.1"},
+    },
     "written_at": "2026-01-02T03:04:05+00:00",
     "commit": "abc",
 }
 
 
-def results(served=SERVED, baseline=BASELINE) -> Results:
-    served = pd.DataFrame(served, columns=["round", "batch_size", "concurrency", "total_s"])
-    baseline = pd.DataFrame(baseline, columns=["round", "batch_size", "total_s"])
+KEY = ["round", "batch_size", "concurrency"]
+
+
+def results(served=SERVED, baseline=BASELINE, rule="missing") -> Results:
+    """Return results in which what is not given has broken a rule."""
+    plan = pd.DataFrame(PLAN, columns=list(PLAN_COLUMNS))
+    given = pd.DataFrame(served, columns=[*KEY, "total_s"])
+    runs = plan[[*KEY, "recipe", "system", "examples"]].merge(given, how="left", on=KEY)
+    direct = pd.DataFrame(baseline, columns=["round", "batch_size", "total_s"])
+    direct = pd.DataFrame({"round": [1, 2], "batch_size": 8}).merge(direct, how="left", on=["round", "batch_size"])
     return Results(
-        plan=pd.DataFrame(PLAN, columns=list(PLAN_COLUMNS)),
-        baseline=baseline.assign(recipe="echo", examples=1000),
-        served=served.assign(recipe="echo", system="fastdeploy", examples=1000, requests=125),
+        folder=Path("nowhere"),
+        plan=plan,
+        baseline=with_verdicts(direct, rule).assign(recipe="echo", system="fastdeploy", examples=1000),
+        served=with_verdicts(runs, rule).assign(requests=125, folder="nowhere"),
+        instrument=pd.DataFrame(
+            {"recipe": "echo", "batch_size": 8, "concurrency": [1, 4], "request_s": [0.001, 0.0005]}
+        ),
         manifests=[MANIFEST],
+        pooled=[],
     )
+
+
+def with_verdicts(runs: pd.DataFrame, rule: str) -> pd.DataFrame:
+    return runs.assign(rule=["" if total_s > 0 else rule for total_s in runs["total_s"]], reason="why")
 
 
 def row(summary: pd.DataFrame, concurrency: int) -> pd.Series:
@@ -51,29 +71,57 @@ def test_a_summary_is_the_mean_over_rounds():
     """Of both arms, and of their difference."""
     one = row(overhead.summary(overhead.pairs(results())), 1)
     assert (one.baseline_s, one.served_s, one.overhead_s) == (15.0, 40.0, 25.0)
-    assert one.ratio == pytest.approx(40 / 15)
+    assert one.ratio == pytest.approx((30 / 10 + 50 / 20) / 2)
+    assert one.instrument_s == pytest.approx(1.25)
     assert (one.rounds, one.rounds_planned) == (2, 2)
 
 
 def test_a_run_that_is_missing_everywhere_prints_as_missing():
     """Never 0, and never left out."""
     table = text.published_table(overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]]))))
-    assert list(table["fastDeploy"]) == ["40.0", "missing"]
-    assert list(table["Overhead"]) == ["+25.0", "missing"]
-    assert list(table["Baseline"]) == ["15.0", "15.0"]
+    assert list(table["fastDeploy"]) == ["40.0 ± 127", "missing"]
+    assert list(table["Overhead"]) == ["+25.0 ± 63.5 (2.75 ×)", "missing"]
+    assert list(table["Baseline"]) == ["15.0 ± 63.5", "15.0 ± 63.5"]
+
+
+def test_a_run_that_broke_a_rule_prints_as_such():
+    """With the rule in the table, and the reason and the remedy below it."""
+    summary = overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]], rule="client-cpu")))
+    assert list(text.published_table(summary)["Overhead"])[1] == "INVALID(client-cpu)"
+    told = text.verdicts(summary)
+    assert "1 of 2 rows are not valid" in told
+    assert f"- echo, 8 × 4: INVALID(client-cpu): round 1: why. Remedy: {RULES['client-cpu'].remedy}." in told
+
+
+@pytest.mark.parametrize(("slow", "rule"), [(5.0, ""), (6.5, "spread")])
+def test_rounds_that_differ_too_much_make_a_row_invalid(slow, rule):
+    """More than twice as long is not the same machine any more; the numbers are still there to look at."""
+    summary = overhead.summary(overhead.pairs(results(served=[(1, 8, 1, 3.0), (2, 8, 1, slow), *SERVED[1::2]])))
+    assert list(summary["rule"]) == [rule, ""]
+    assert ("INVALID(spread)" in text.published_table(summary)["Overhead"][0]) == bool(rule)
+
+
+def test_the_interval_is_students():
+    """Over rounds; with one there is none."""
+    assert overhead.half_width(pd.Series([1.0, 2.0, 3.0])) == pytest.approx(2.484, abs=1e-3)  # t(0.975, 2) / sqrt(3)
+    assert math.isnan(overhead.half_width(pd.Series([1.0])))
+    assert math.isnan(overhead.half_width(pd.Series([1.0, math.nan])))
 
 
 def test_a_baseline_that_is_missing_prints_as_missing_beside_what_was_served():
     """The overhead needs both arms."""
     table = text.published_table(overhead.summary(overhead.pairs(results(baseline=[]))))
     assert set(table["Baseline"]) == set(table["Overhead"]) == {"missing"}
-    assert list(table["fastDeploy"]) == ["40.0", "20.0"]
+    assert list(table["fastDeploy"]) == ["40.0 ± 127", "20.0 ± 63.5"]
 
 
 def test_a_mean_of_fewer_rounds_than_planned_says_so():
     """And is of rounds that have both arms."""
     summary = overhead.summary(overhead.pairs(results(served=SERVED[:3])))
-    assert list(text.published_table(summary)["Overhead"]) == ["+25.0", "+5.00 (1 of 2 rounds)"]
+    assert list(text.published_table(summary)["Overhead"]) == [
+        "+25.0 ± 63.5 (2.75 ×)",
+        "+5.00 (1.50 ×) (1 of 2 rounds)",
+    ]
 
 
 def test_results_without_any_run_make_a_table_of_missing():
@@ -82,6 +130,7 @@ def test_results_without_any_run_make_a_table_of_missing():
     assert set(text.published_table(summary)["Overhead"]) == {"missing"}
     plots.overhead_per_request(summary)
     plots.served_against_baseline(summary)
+    plots.where_the_seconds_go(summary)
 
 
 def test_the_columns_of_the_published_table_never_change():
@@ -122,7 +171,7 @@ def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     """A reader who sees only the table is not misled."""
     plan = results().plan
     caption = text.caption(plan, [MANIFEST])
-    for part in ("Seconds per 10,000 examples", "**Scaled**: every run had 1,000 examples", "Mean of 2 rounds"):
+    for part in ("Seconds per 10,000 examples", "**Scaled**: every run had 1,000 examples", "Mean of 2 rounds ± half"):
         assert part in caption
     assert "P, 2 cores" in caption
     assert "python 3.11.7, fastdeploy 3.1.1" in caption
@@ -169,9 +218,8 @@ def planned():
 
 def test_a_served_run_is_read_from_locusts_own_csv():
     """Its total is the average response time of the one RUN."""
-    run = valid_run(STATS, planned())
-    assert run is not None
-    assert (run["total_s"], run["requests"], run["concurrency"]) == (1.5, 125, 4)
+    run = total_of(STATS, planned())
+    assert run == 1.5
 
 
 @pytest.mark.parametrize(
@@ -187,12 +235,17 @@ def test_a_run_with_a_failure_or_a_wrong_count_is_no_run(column, place, value):
     """It is missing, not a number."""
     stats = STATS.copy()
     stats.loc[place, column] = value
-    assert valid_run(stats, planned()) is None
+    with pytest.raises(ValueError, match="the statistics"):
+        total_of(stats, planned())
 
 
 def test_plots_have_a_panel_for_each_recipe():
     """With its name above it."""
     summary = overhead.summary(overhead.pairs(results()))
     both = pd.concat([summary, summary.assign(recipe="other")])
-    for figure in (plots.overhead_per_request(both), plots.served_against_baseline(both)):
+    for figure in (
+        plots.overhead_per_request(both),
+        plots.served_against_baseline(both),
+        plots.where_the_seconds_go(both),
+    ):
         assert [axes.get_title() for axes in figure.axes] == ["echo", "other"]

@@ -5,6 +5,8 @@ from _requests import Load
 from _section import Record, Section, Tally
 from _shares import Lease
 
+from contract.verdicts import Verdict
+
 
 class Superior:
     """Notes what a section tells."""
@@ -15,8 +17,8 @@ class Superior:
     def arrived(self, users: int) -> None:
         self.told.append(("arrived", users))
 
-    def refused(self, reason: str, is_host: bool) -> None:
-        self.told.append(("refused", reason, is_host))
+    def refused(self, verdict: Verdict, is_host: bool) -> None:
+        self.told.append(("refused", verdict, is_host))
 
     def wants(self) -> None:
         self.told.append(("wants",))
@@ -142,9 +144,10 @@ def test_after_closing_nothing_is_issued():
 def test_the_first_refusal_is_told():
     """One user that cannot take part is enough, and the rest of them would say the same."""
     section, told = section_of(1, 1)
-    section.refuse("connection refused", is_host=True)
-    section.refuse("something later")
-    assert told == [("refused", "connection refused", True)]
+    first = Verdict("host", "connection refused")
+    section.refuse(first, is_host=True)
+    section.refuse(Verdict("users", "something later"))
+    assert told == [("refused", first, True)]
 
 
 def test_the_tally_counts_requests_and_examples():

@@ -154,7 +154,7 @@ def test_an_invalid_run_is_shown_as_such_and_never_as_a_number(one_process: Web)
     before = len(one_process.rows())
     assert one_process.start(host="http://127.0.0.1:9", examples=10)["success"]
     row = one_process.wait_for_row(before + 1)
-    assert row["verdict"].startswith("INVALID: no warm-up at http://127.0.0.1:9: ConnectionRefusedError")
+    assert row["verdict"].startswith("INVALID(host): no warm-up at http://127.0.0.1:9: ConnectionRefusedError")
     assert (row["total"], row["served"], row["overhead"]) == ("—", "—", "—")
     assert one_process.start(examples=10)["success"]
     assert one_process.wait_for_row(before + 2)["verdict"] == "VALID"
@@ -168,7 +168,7 @@ def test_a_run_that_is_stopped_is_invalid_and_a_start_meanwhile_is_refused(one_p
     assert "A run is in progress" in one_process.start(examples=10)["message"]
     assert requests.post(one_process.address + "/stats/reset", timeout=10).status_code == 409
     assert requests.post(one_process.address + "/stop", timeout=30).json()["success"]
-    assert "INVALID: ended after" in one_process.wait_for_row(before + 1)["verdict"]
+    assert "INVALID(interrupted): ended after" in one_process.wait_for_row(before + 1)["verdict"]
     assert one_process.start(examples=10)["success"]
     assert one_process.wait_for_row(before + 2)["verdict"] == "VALID"
 
@@ -282,7 +282,7 @@ def test_distributed_runs_from_the_form_follow_one_another(tmp_path, no_orphans)
         assert started.start(examples=1_000_000)["success"]
         time.sleep(2)
         assert requests.post(started.address + "/stop", timeout=30).json()["success"]
-        assert re.match(r"INVALID: ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
+        assert re.match(r"INVALID(interrupted): ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
         assert started.start(examples=100)["success"]
         assert started.wait_for_row(5)["verdict"] == "VALID"
 

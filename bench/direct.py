@@ -1,0 +1,102 @@
+"""The direct arm of a part: one baseline process, which times what it is asked for, when it is asked.
+
+Owns the talk with that process. It is idle in between: blocked on its standard input.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.processes import Process, running
+from bench.scripts import baseline_command, reason_of
+from contract import results
+from contract.recipe import Recipe
+from contract.verdicts import Verdict
+
+POLL_S = 0.05
+UNFINISHED = ".unfinished"
+
+
+class ArmFailed(Exception):
+    """The direct arm gives no number; carries the verdict that says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(str(verdict))
+        self.verdict = verdict
+
+
+class DirectArm:
+    """A baseline process that is ready."""
+
+    def __init__(self, process: Process, totals: Path, calls: Path, tick: Callable[[], None]) -> None:
+        self._process, self._totals, self._calls, self._tick = process, totals, calls, tick
+
+    def total_s(self, batch_size: int) -> float:
+        """Return the seconds of one run at that batch size, made now. Raises ArmFailed."""
+        before = len(rows(self._totals))
+        self._process.tell(f"run {batch_size}")
+        wait(self._process, lambda: len(rows(self._totals)) > before, self._tick)
+        return float(rows(self._totals)[-1]["total_s"])
+
+    def calls_s(self, batch_size: int, sizes: list[int]) -> Iterator[tuple[int, float]]:
+        """Yield the size and the seconds of separate calls of each size, made now. Raises ArmFailed."""
+        before = len(rows(self._calls))
+        self._process.tell(" ".join(map(str, ("calls", batch_size, *sizes))))
+
+        def timed() -> list[dict[str, str]]:
+            return rows(self._calls)[before:]
+
+        wait(self._process, lambda: {int(row["inputs"]) for row in timed()} >= set(sizes), self._tick)
+        yield from ((int(row["inputs"]), float(row["call_s"])) for row in timed())
+
+
+@contextmanager
+def direct_arm(
+    recipe: Recipe, folder: Path, examples: int, environment: Mapping[str, str], tick: Callable[[], None]
+) -> Iterator[DirectArm]:
+    """Start a baseline process in a part's folder; yield it once it has written the right answers there.
+
+    Raises ArmFailed if it ends before.
+    """
+    expected = folder / results.EXPECTED_JSON
+    totals, calls = (folder / (name + UNFINISHED) for name in (results.BASELINE_CSV, results.DIRECT_CALLS_CSV))
+    for path in (expected, totals, calls):
+        path.unlink(missing_ok=True)
+    command = [*baseline_command(recipe, expected), "--examples", str(examples), "--on-request"]
+    command += ["--csv", str(totals), "--calls-csv", str(calls)]
+    with running("baseline", command, environment, folder / "baseline.log") as process:
+        wait(process, expected.exists, tick)
+        yield DirectArm(process, totals, calls, tick)
+    for path in (totals, calls):
+        path.unlink(missing_ok=True)
+
+
+def wait(process: Process, is_reached: Callable[[], bool], tick: Callable[[], None]) -> None:
+    """Return once that is so. Raises ArmFailed if the process ends before."""
+    while not is_reached():
+        tick()
+        exit_code = process.wait(POLL_S)
+        if exit_code is not None and not is_reached():
+            raise ArmFailed(Verdict("baseline", reason_of(process, exit_code)))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file that are whole; none if there is no file."""
+    if not path.exists():
+        return []
+    # Opened anew for each look: a process that is timing writes a row when it is done, and is not disturbed before.
+    whole = [line for line in path.read_text(errors="replace").splitlines(keepends=True) if line.endswith("\n")]
+    return list(csv.DictReader(whole))
+
+
+def append(path: Path, columns: Iterable[str], added: Iterable[Iterable[object]]) -> None:
+    """Append rows to a CSV file of the results, with a header if it is new; a row that was cut short goes first."""
+    text = path.read_text() if path.exists() else ""
+    if text and not text.endswith("\n"):
+        path.write_text(text[: text.rfind("\n") + 1])
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if not path.stat().st_size:
+            writer.writerow(columns)
+        writer.writerows(added)

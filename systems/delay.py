@@ -1,0 +1,30 @@
+"""A yardstick: the predictor called directly, and then a known delay, for each request, one request at a time.
+
+Owns how it is started. The environment variable ``DELAY_MS`` (an experiment's ``[environment]`` has it) sets the delay.
+The overhead that is found of this system has to be that delay, once the instrument's own share is taken off.
+"""
+
+import sys
+from pathlib import Path
+from typing import Dict, List
+
+from systems import FOLDER, RequestRecord, ServerProcess
+
+LABEL = "known delay"
+TOLD = "delay_ms"  # the file in which the server tells its delay
+
+
+def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+    """Return the one process."""
+    options = ("--host", host, "--port", str(port), "--delayed", str(recipe / TOLD))
+    return [ServerProcess("delay", (sys.executable, str(FOLDER / "_instant.py"), str(recipe), *options))]
+
+
+def facts(recipe: Path) -> Dict[str, float]:
+    """Return the delay."""
+    return {"delay_ms": float((recipe / TOLD).read_text())}
+
+
+def records(recipe: Path, run: str) -> List[RequestRecord]:
+    """Return nothing: it keeps no account."""
+    return []
