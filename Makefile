@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web test check report
+.PHONY: help setup bench web accuracy test check report
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -21,13 +21,16 @@ web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interfac
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m bench report results/quick
 
+accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about five minutes)
+	$(BIN)/python -m benchmarks.accuracy
+
 test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest
 
 check: setup  ## lint, check the formatting and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy contract systems bench analysis
+	$(BIN)/mypy contract systems bench analysis benchmarks
 	cd baseline && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
 	cd locustfiles && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.results import whole_rows
 from contract import results as names
 
 PARTS = ["call_pattern_s", "contention_s", "serving_path_s"]
@@ -106,12 +107,8 @@ def stages_ms(folder: Path) -> pd.DataFrame:
 
 
 def direct_calls_of(part: Path) -> pd.DataFrame:
-    """Return a part's separate direct calls; empty if there are none, or their file is damaged."""
-    path = part / names.DIRECT_CALLS_CSV
-    try:
-        table = pd.read_csv(path)
-        if list(table.columns) == list(names.DIRECT_CALLS_COLUMNS):
-            return table.dropna()
-    except (OSError, ValueError):
-        pass
-    return pd.DataFrame(columns=list(names.DIRECT_CALLS_COLUMNS))
+    """Return a part's separate direct calls; empty if there are none, or their file is no such file."""
+    table = whole_rows(part / names.DIRECT_CALLS_CSV)
+    if list(table.columns) != list(names.DIRECT_CALLS_COLUMNS):
+        return pd.DataFrame(columns=list(names.DIRECT_CALLS_COLUMNS))
+    return table

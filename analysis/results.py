@@ -4,6 +4,7 @@ Owns reading, and the verdicts that need nothing but one run's files. A run that
 whose files are damaged has a row that says so, and no number.
 """
 
+import io
 import json
 import math
 from collections.abc import Sequence
@@ -118,17 +119,25 @@ def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
     key = row.round, row.recipe, row.system, row.batch_size, row.examples
     verdict, total_s = _failure(part / names.BASELINE_FAILURE_JSON.format(row.batch_size)), math.nan
     try:
-        table = pd.read_csv(part / names.BASELINE_CSV)
-        own = table[table["batch_size"] == row.batch_size]
+        table = whole_rows(part / names.BASELINE_CSV)
+        own = table[table["batch_size"] == row.batch_size] if len(table) else table
         if len(own):
             total_s, verdict = float(own["total_s"].iloc[-1]), VALID
             if not total_s > 0 or int(own["examples"].iloc[-1]) != row.examples:
                 raise ValueError("a row is cut short")
-    except FileNotFoundError:
-        pass
     except (ValueError, KeyError) as error:
         verdict = Verdict("files", f"{part / names.BASELINE_CSV} cannot be read: {error}")
     return (*key, total_s if verdict.is_valid else math.nan, verdict.rule, verdict.reason)
+
+
+def whole_rows(path: Path) -> pd.DataFrame:
+    """Return the rows of a CSV file to which rows are added, but for a last one that is cut short; none without a file.
+
+    What is left of a number that is cut short would be another number.
+    """
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    whole = text[: text.rfind("\n") + 1]
+    return pd.read_csv(io.StringIO(whole)) if whole else pd.DataFrame()
 
 
 def _served(folder: Path, row: Any) -> tuple[Any, ...]:

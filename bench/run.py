@@ -28,7 +28,7 @@ from contract.verdicts import IDLE_CPU_MAX, VALID, Verdict
 STARTED_CPU = 0.3
 STARTED_WINDOW_S = 0.5
 STARTED_LIMIT_S = 15
-# An idle server is no idle process: fastDeploy looks for requests, in the first five seconds with an eighth of a core. So
+# An idle server is no idle process: fastDeploy looks for requests, at first with an eighth of a core. So
 # a server is paused while the direct arm is timed. It must not take that for a worker that hangs, or a late request.
 SERVER_TIMEOUT_S = 24 * 3600
 CPU_RESOLUTION_S = 0.05  # of a process's CPU time as the kernel tells it, some ticks of 10 ms

@@ -63,7 +63,7 @@ class Server:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop the server's processes for as long as the ``with`` block lasts: they use nothing, and keep everything."""
+        """Stop the server's processes while the ``with`` block lasts: they use nothing, and keep everything."""
         members = list(self._members())
         try:
             for member in members:

@@ -1,0 +1,1 @@
+"""Benchmarks of the instrument itself. Each is a program; what it finds depends on how quiet the machine is."""
