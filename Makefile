@@ -21,7 +21,7 @@ web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interfac
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m bench report results/quick
 
-accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about five minutes)
+accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about seven minutes)
 	$(BIN)/python -m benchmarks.accuracy
 
 test: setup  ## run the whole test suite
