@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from conftest import Command
 
-from analysis import readme, report, results
+from analysis import attribution, overhead, readme, report, results
 from contract.recipe import ROOT
 
 PUBLISHED = ROOT / "docs" / "results" / "quick"
@@ -41,11 +41,18 @@ def test_the_notebook_is_executed_and_written_as_a_page(command: Command, folder
     assert table.strip() in done.stdout
     assert "**Scaled**" in table
     html = (folder / "report.html").read_text()
-    assert len(re.findall(r"<img[^>]+data:image/png;base64", html)) == 2
+    assert len(re.findall(r"<img[^>]+data:image/png;base64", html)) == 3
     assert "import pandas" not in html
-    for line in ("Req Concurrency", "deepsegment_en", "efficientnet_b2", "Overhead of one request, in ms"):
+    for line in (
+        "Req Concurrency",
+        "deepsegment_en",
+        "efficientnet_b2",
+        "Overhead of one request, in ms",
+        "received → fetched",
+        "p99",
+    ):
         assert line in html
-    for name in ("served-against-baseline", "overhead-per-request"):
+    for name in ("served-against-baseline", "overhead-per-request", "where-the-seconds-go"):
         assert (folder / f"fastdeploy-{name}.png").stat().st_size > 10_000
 
 
@@ -53,7 +60,8 @@ def test_a_missing_run_prints_as_missing_on_the_page_too(command: Command, folde
     """One is taken away."""
     shutil.rmtree(folder / "round-1" / "deepsegment_en" / "fastdeploy" / "b8-c1")
     done = command("-m", "bench", "report", folder)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "- deepsegment_en, 8 × 1: INVALID(missing): round 1: it has not been made yet. Remedy: " in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if re.match(r"\| deepsegment_en +\| +8 .*\| +1 \|", line))
     assert [cell.strip() for cell in line.split("|")[5:7]] == ["missing", "missing"]
     assert "missing" in (folder / "report.html").read_text()
@@ -87,6 +95,15 @@ def test_a_compact_copy_is_a_results_folder_with_the_same_report(folder: Path, t
     readme.copy(folder, tmp_path / "copy")
     kept = {path.relative_to(PUBLISHED) for path in PUBLISHED.rglob("*") if path.is_file()}
     assert {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*") if path.is_file()} == kept
+
+
+def test_the_parts_of_every_published_overhead_sum_to_it_exactly():
+    """An identity, on real runs; and each row has the instrument's share and every part."""
+    paired = overhead.pairs(results.read(PUBLISHED))
+    assert paired[[*attribution.PARTS, "instrument_s"]].notna().all(axis=None)
+    assert (paired["overhead_s"] - paired[attribution.PARTS].sum(axis=1)).abs().max() < 1e-9
+    stages = overhead.stages(paired)
+    assert set(stages["stage"]) == set(attribution.STAGES)
 
 
 def test_the_notebook_is_thin():

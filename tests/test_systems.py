@@ -45,7 +45,8 @@ def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_
     assert not is_taken(port)
 
 
-@pytest.mark.parametrize("name", systems.available())
+# The null system has no other answers than those that it is given as the right ones.
+@pytest.mark.parametrize("name", sorted({*systems.available()} - {"null"}))
 def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
     """The direct arm's answer is the only right one."""
     chosen = recipe.load("echo")
