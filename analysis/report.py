@@ -51,7 +51,7 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     caption, tables = text.caption(found.plan, found.manifests, found.pooled), []
     for system, cells in summary.groupby("system", sort=False):
         table = text.markdown(text.published_table(cells))
-        tables.append(f"{table}\n\n{caption}\n\n{text.verdicts(cells)}\n")
+        tables.append(f"{table}\n\n{caption}\n{text.idleness(found.idle)}\n\n{text.verdicts(cells)}\n")
         save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")

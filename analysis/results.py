@@ -39,6 +39,7 @@ class Results:
         baseline: a row for each baseline run that there should be: ``BASELINE_COLUMNS``; total_s is NaN if not valid.
         served: a row for each served run that there should be: ``SERVED_COLUMNS``; likewise.
         instrument: seconds per request of each cell on the null system: ``INSTRUMENT_COLUMNS``.
+        idle: what a server used of a core while the direct arm was timed: ``contract.results.IDLE_COLUMNS``.
         manifests: what the runs were made with.
         pooled: the fields in which the runs differ although they are merged.
     """
@@ -48,6 +49,7 @@ class Results:
     baseline: pd.DataFrame
     served: pd.DataFrame
     instrument: pd.DataFrame
+    idle: pd.DataFrame
     manifests: list[dict[str, Any]]
     pooled: list[str]
 
@@ -76,6 +78,7 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
         baseline=pd.DataFrame([_baseline(folder, row) for row in parts], columns=BASELINE_COLUMNS),
         served=served,
         instrument=pd.DataFrame([_instrument(folder, row) for row in cells], columns=INSTRUMENT_COLUMNS),
+        idle=pd.concat([whole_rows(path) for path in folder.glob(f"round-*/*/*/{names.IDLE_CSV}")] or [pd.DataFrame()]),
         manifests=manifests,
         pooled=pooled,
     )

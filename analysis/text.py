@@ -179,6 +179,14 @@ def caption(plan: pd.DataFrame, manifests: list[dict[str, Any]], pooled: Sequenc
     return "\n".join([_units(plan), _rounds(plan), *unlike, *_made_with(manifests)])
 
 
+def idleness(idle: pd.DataFrame) -> str:
+    """Return what the servers used of the machine while the direct arm was timed."""
+    if idle.empty:
+        return "What the servers used while the direct arm was timed is not known."
+    used_s, elapsed_s = idle["server_cpu_s"].sum(), idle["elapsed_s"].sum()
+    return f"While the direct arm was timed, {elapsed_s:.1f} s in all, the servers used {used_s:.2f} s of CPU."
+
+
 def _units(plan: pd.DataFrame) -> str:
     counts = plan.groupby("recipe", sort=False)["examples"].first()
     sentence = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds (served / baseline in brackets)."

@@ -14,7 +14,14 @@ from _requests import Load
 from _section import WRONG_ANSWER
 
 from contract.results import RunName
-from contract.verdicts import CLIENT_CPU_MAX, CLIENT_WAIT_MAX, CLOCK_STEP_MAX_S, VALID, Verdict
+from contract.verdicts import (
+    CLIENT_CPU_MAX,
+    CLIENT_WAIT_MAX,
+    CLIENT_WAIT_NEGLIGIBLE_S,
+    CLOCK_STEP_MAX_S,
+    VALID,
+    Verdict,
+)
 
 OK, FAILED, MISUSED = 0, 1, 2
 FAILURES_NAMED = 3
@@ -142,7 +149,7 @@ class Outcome:
 def _of_effort(process: str, effort: Effort | None) -> Iterator[Verdict]:
     if effort and effort.cpu_share > CLIENT_CPU_MAX:
         yield Verdict("client-cpu", f"{process} used {effort.cpu_share:.0%} of a core")
-    if effort and effort.wait_share > CLIENT_WAIT_MAX:
+    if effort and effort.wait_share > CLIENT_WAIT_MAX and effort.waited_ns > CLIENT_WAIT_NEGLIGIBLE_S * 1e9:
         yield Verdict("client-cpu", f"{process} waited for a core {effort.wait_share:.0%} of the time")
 
 

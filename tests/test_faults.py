@@ -158,7 +158,7 @@ def starve_the_client(case: Case) -> None:
         client.cpu_affinity([0])
         client.nice(19)
         # Each in a session of its own: the kernel shares a core among sessions first.
-        case.burners = [subprocess.Popen([sys.executable, "-c", BURN], start_new_session=True) for _ in range(20)]
+        case.burners = [subprocess.Popen([sys.executable, "-c", BURN], start_new_session=True) for _ in range(40)]
 
 
 BURN = """
@@ -183,7 +183,7 @@ def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
     command: Command, tmp_path: Path, inject: Callable[[Case], None], rule: str
 ):
     """That run is invalid, by what has happened and not by its symptom; the other one has a new server and is valid."""
-    case = Case(tmp_path, command, examples=800, pause_s=0.01)
+    case = Case(tmp_path, command, examples=1000, pause_s=0.01)
     bench = case.start()
     case.wait_for("*.unfinished/locust_stats.csv", bench)
     time.sleep(2)  # connected, released, in the middle

@@ -24,7 +24,7 @@ def test_both_models_are_measured_end_to_end(command: Command, tmp_path: Path):
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     assert list(table["recipe"]) == ["deepsegment_en", "efficientnet_b2"]
     assert table[["baseline_s", "served_s", "overhead_s"]].notna().all().all()
-    assert "missing" not in done.stdout
+    assert "**VALID**: all " in done.stdout
     for recipe in table["recipe"]:
         requests = pd.read_csv(tmp_path / "out" / "round-1" / recipe / "fastdeploy" / "b4-c2" / "locust_requests.csv")
         assert list(requests["examples"]) == [4, 4, 2]

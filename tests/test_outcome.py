@@ -113,7 +113,8 @@ SECOND = 1_000_000_000
 @pytest.mark.parametrize(
     ("effort", "says"),
     [
-        (Effort(SECOND, SECOND // 2, SECOND // 20), "VALID"),
+        (Effort(SECOND, SECOND // 2, SECOND // 10), "VALID"),
+        (Effort(SECOND // 10, SECOND // 50, SECOND // 20), "VALID"),  # a moment
         (Effort(SECOND, SECOND * 95 // 100, 0), "INVALID(client-cpu): {}: client process 0 (w0) used 95% of a core"),
         (
             Effort(SECOND, SECOND // 10, SECOND * 6 // 10),

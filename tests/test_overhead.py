@@ -47,6 +47,7 @@ def results(served=SERVED, baseline=BASELINE, rule="missing") -> Results:
         instrument=pd.DataFrame(
             {"recipe": "echo", "batch_size": 8, "concurrency": [1, 4], "request_s": [0.001, 0.0005]}
         ),
+        idle=pd.DataFrame({"batch_size": [8], "elapsed_s": [10.0], "server_cpu_s": [0.02]}),
         manifests=[MANIFEST],
         pooled=[],
     )
@@ -181,6 +182,12 @@ def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     full = text.caption(plan[plan["round"] == 1].assign(examples=10_000), [MANIFEST])
     assert "Scaled" not in full
     assert "One round, so there is no interval." in full
+
+
+def test_what_the_servers_used_while_the_direct_arm_was_timed_is_said():
+    """It is measured, not supposed."""
+    assert text.idleness(results().idle).endswith("10.0 s in all, the servers used 0.02 s of CPU.")
+    assert "not known" in text.idleness(pd.DataFrame())
 
 
 def test_the_overhead_per_request_is_a_table_of_concurrencies():

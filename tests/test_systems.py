@@ -1,5 +1,6 @@
 """Every system goes through the same conformance test: what `bench` relies on, whichever serves."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
         serving(chosen, systems.load(name), ["else"], free_port(), 60, {}, tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize("name", systems.available())
+def test_a_paused_server_uses_nothing_and_answers_afterwards(name: str, tmp_path: Path):
+    """As if nothing had been; it is the same server."""
+    chosen = recipe.load("echo")
+    with serving(chosen, systems.load(name), list(chosen.example), free_port(), 60, {}, tmp_path) as server:
+        with server.paused():
+            members, before_s = server.members(), server.cpu_s()
+            time.sleep(1)
+            assert server.cpu_s() == before_s
+        assert ask(chosen, server.address) == list(chosen.example)
+        assert members <= server.members()
 
 
 def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

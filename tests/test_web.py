@@ -282,7 +282,7 @@ def test_distributed_runs_from_the_form_follow_one_another(tmp_path, no_orphans)
         assert started.start(examples=1_000_000)["success"]
         time.sleep(2)
         assert requests.post(started.address + "/stop", timeout=30).json()["success"]
-        assert re.match(r"INVALID(interrupted): ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
+        assert re.match(r"INVALID\(interrupted\): ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
         assert started.start(examples=100)["success"]
         assert started.wait_for_row(5)["verdict"] == "VALID"
 
