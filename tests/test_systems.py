@@ -64,6 +64,7 @@ def test_a_paused_server_uses_nothing_and_answers_afterwards(name: str, tmp_path
     chosen = recipe.load("echo")
     with serving(chosen, systems.load(name), list(chosen.example), free_port(), 60, {}, tmp_path) as server:
         with server.paused():
+            time.sleep(0.2)  # the signals arrive
             members, before_s = server.members(), server.cpu_s()
             time.sleep(1)
             assert server.cpu_s() == before_s
