@@ -20,6 +20,7 @@ from contract import results as names
 
 PARTS = ["call_pattern_s", "contention_s", "serving_path_s"]
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
+UNKNOWN = dict.fromkeys(("busy_s", "direct_s", "calls", "inputs_per_call"), np.nan)
 STAGES = {
     "sent → received": ("sent_ns", "received_ns"),
     "received → fetched": ("received_ns", "fetched_ns"),
@@ -36,7 +37,7 @@ def busy_and_direct(folder: Path, direct_calls: pd.DataFrame) -> dict[str, float
     """
     path = folder / names.CALLS_CSV
     if not path.is_file():
-        return {"busy_s": np.nan, "direct_s": np.nan, "calls": np.nan, "inputs_per_call": np.nan}
+        return UNKNOWN
     calls, run = pd.read_csv(path), json.loads((folder / names.LOCUST_RUN_JSON).read_text())
     begin_ns = run["released_ns"]
     window = begin_ns, begin_ns + round(run["total_s"] * 1e9)

@@ -6,6 +6,7 @@ Owns the comparison and its interval. Two folders' rounds are independent sample
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,28 +54,14 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     summaries = [overhead.summary(paired).set_index(CELL) for paired in pairs]
     rounds = [paired.groupby(CELL, sort=False)[column].apply(lambda own: own.dropna().to_numpy()) for paired in pairs]
     cells = list(dict.fromkeys([*summaries[0].index, *summaries[1].index]))
-    rows, worse = [], []
-    for cell in cells:
-        values = [own.get(cell, np.array([])) for own in rounds]
-        verdicts = [_verdict(summary, cell) for summary in summaries]
-        change = Change.between(*values) if verdicts == ["", ""] else None
-        row = dict(zip(CELL, cell, strict=True))
-        rows.append(
-            {
-                "Recipe": row["recipe"],
-                "System": row["system_label"],
-                "Batch Size": str(row["batch_size"]),
-                "Req Concurrency": str(row["concurrency"]),
-                "A": verdicts[0] or _mean(values[0]),
-                "B": verdicts[1] or _mean(values[1]),
-                "Change": str(change) if change else text.NOT_PLANNED,
-            }
+    compared = [
+        Compared(
+            cell=dict(zip(CELL, cell, strict=True)),
+            values=tuple(own.get(cell, np.array([])) for own in rounds),
+            verdicts=tuple(_verdict(summary, cell) for summary in summaries),
         )
-        name = f"{row['recipe']}, {row['system_label']}, {row['batch_size']} × {row['concurrency']}"
-        if change and change.is_worse_than(fail_over):
-            worse.append(f"{name}: {change}, allowed {fail_over:.1%}")
-        elif not verdicts[0] and verdicts[1]:
-            worse.append(f"{name}: {verdicts[1]} in B")
+        for cell in cells
+    ]
     notes = [
         f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.",
         f"Mean ± half the width of the {CONFIDENCE:.0%} interval over rounds; change of the geometric mean with its "
@@ -82,7 +69,50 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     ]
     if unlike:
         notes.append(f"Compared although these differ: {', '.join(unlike)}.")
-    return Comparison(pd.DataFrame(rows), notes, worse)
+    worse = [line for each in compared if (line := each.worse(fail_over))]
+    return Comparison(pd.DataFrame([each.row for each in compared]), notes, worse)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One cell in both folders.
+
+    Attributes:
+        cell: its name, by CELL.
+        values: the metric in each round of A and of B.
+        verdicts: why A or B has no number that counts, or nothing.
+    """
+
+    cell: dict[str, Any]
+    values: tuple["Values", ...]
+    verdicts: tuple[str, ...]
+
+    @property
+    def change(self) -> "Change | None":
+        """By what part B differs from A, if both have a number."""
+        return None if any(self.verdicts) else Change.between(*self.values)
+
+    @property
+    def row(self) -> dict[str, str]:
+        """The cell as it is shown."""
+        a, b = (verdict or _mean(values) for verdict, values in zip(self.verdicts, self.values, strict=True))
+        return {
+            "Recipe": self.cell["recipe"],
+            "System": self.cell["system_label"],
+            "Batch Size": str(self.cell["batch_size"]),
+            "Req Concurrency": str(self.cell["concurrency"]),
+            "A": a,
+            "B": b,
+            "Change": str(self.change or text.NOT_PLANNED),
+        }
+
+    def worse(self, allowed: float) -> str:
+        """Return in a line what is worse than ``allowed``, or nothing: a number, or that there is none any more."""
+        cell, change = self.cell, self.change
+        name = f"{cell['recipe']}, {cell['system_label']}, {cell['batch_size']} × {cell['concurrency']}"
+        if change and change.is_worse_than(allowed):
+            return f"{name}: {change}, allowed {allowed:.1%}"
+        return f"{name}: {self.verdicts[1]} in B" if self.verdicts[1] and not self.verdicts[0] else ""
 
 
 @dataclass(frozen=True)

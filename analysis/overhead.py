@@ -3,6 +3,7 @@
 Functions from tables to tables. Owns the definition of overhead, its interval over rounds, and the verdict on a row.
 """
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def _with_parts(merged: pd.DataFrame, folder: Path, scale: "pd.Series[float]") -
 
     def of(row: Any) -> dict[str, float]:
         if pd.isna(row.served_s):
-            return dict.fromkeys(("busy_s", "direct_s", "calls", "inputs_per_call"), np.nan)
+            return attribution.UNKNOWN
         part = part_folder(folder, row)
         if part not in known:
             known[part] = attribution.direct_calls_of(part)
@@ -126,19 +127,26 @@ def row_verdict(own: pd.DataFrame) -> Verdict:
 
 def response_times(paired: pd.DataFrame) -> pd.DataFrame:
     """Return p50, p90, p95, p99 and max of the response times in ms, of each cell's valid runs together."""
-    rows = []
-    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
-        values = pd.concat([attribution.response_times_ms(Path(folder)) for folder in own["folder"]])
-        rows.append({**dict(zip(CELL, key, strict=True)), **attribution.quantiles(values), "requests": len(values)})
+    rows = [
+        {**cell, **attribution.quantiles(times), "requests": len(times)}
+        for cell, times in _of_cells(paired, attribution.response_times_ms)
+    ]
     return pd.DataFrame(rows, columns=[*CELL, *attribution.QUANTILES, "requests"])
 
 
 def stages(paired: pd.DataFrame) -> pd.DataFrame:
     """Return quantiles in ms of each stage of the requests that the server has on record, by cell and stage."""
-    rows = []
-    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
-        times = pd.concat([attribution.stages_ms(Path(folder)) for folder in own["folder"]], ignore_index=True)
-        for stage in attribution.STAGES if len(times) else ():
-            cell = dict(zip(CELL, key, strict=True))
-            rows.append({**cell, "stage": stage, **attribution.quantiles(times[stage]), "requests": len(times)})
+    rows = [
+        {**cell, "stage": stage, **attribution.quantiles(times[stage]), "requests": len(times)}
+        for cell, times in _of_cells(paired, attribution.stages_ms)
+        if len(times)
+        for stage in attribution.STAGES
+    ]
     return pd.DataFrame(rows, columns=[*CELL, "stage", *attribution.QUANTILES, "requests"])
+
+
+def _of_cells(paired: pd.DataFrame, read: Callable[[Path], Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield each cell, with what ``read`` finds in the folders of its valid runs, together."""
+    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
+        found = [read(Path(folder)) for folder in own["folder"]]
+        yield dict(zip(CELL, key, strict=True)), pd.concat(found, ignore_index=True)

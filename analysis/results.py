@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from contract import manifest
+from contract import files, manifest
 from contract import results as names
 from contract.results import RunName
 from contract.verdicts import VALID, Verdict
@@ -63,7 +63,7 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
     plan = _plan(folder)
     parts = plan.drop_duplicates(["round", "recipe", "system", "batch_size"]).itertuples()
     cells = plan.drop_duplicates(["recipe", "batch_size", "concurrency"]).itertuples()
-    manifests = _manifests(folder)
+    manifests = manifest.in_place(folder)
     try:
         pooled = manifest.check_alike([content["conditions"] for content in manifests], allowed)
     except manifest.Unlike as error:
@@ -99,19 +99,6 @@ def _plan(folder: Path) -> pd.DataFrame:
     return plan
 
 
-def _manifests(folder: Path) -> list[dict[str, Any]]:
-    """Return the manifests of what is in its place; one that cannot be read makes its own run invalid, and no other."""
-    found = []
-    for path in sorted(folder.rglob(names.MANIFEST_JSON)):
-        if path.parent.suffix:
-            continue  # of a run that failed or is not finished
-        try:
-            found.append(manifest.read(path.parent))
-        except manifest.Damaged:
-            continue
-    return found
-
-
 def part_folder(folder: Path, row: Any) -> Path:
     """Return the folder of a recipe and system in one round."""
     return folder / names.round_folder(row.round) / str(row.recipe) / str(row.system)
@@ -134,12 +121,8 @@ def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
 
 
 def whole_rows(path: Path) -> pd.DataFrame:
-    """Return the rows of a CSV file to which rows are added, but for a last one that is cut short; none without a file.
-
-    What is left of a number that is cut short would be another number.
-    """
-    text = path.read_text(errors="replace") if path.is_file() else ""
-    whole = text[: text.rfind("\n") + 1]
+    """Return the whole rows of a CSV file; none without a file."""
+    whole = files.whole_lines(path)
     return pd.read_csv(io.StringIO(whole)) if whole else pd.DataFrame()
 
 

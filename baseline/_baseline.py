@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # scripts are run by path: their root is not importable
 
-from contract import answers, calls, recipe, results
+from contract import answers, calls, files, recipe, results
 from contract.options import at_least
 
 Predictor = Callable[..., List[Any]]
@@ -128,16 +128,6 @@ def check_csv(path: Path, columns: Sequence[str]) -> None:
             )
 
 
-def append_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Append rows to a CSV, with a header if it is new; in one write, so that a crash leaves whole rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = [columns] if not path.exists() or not path.stat().st_size else []
-    with path.open("a", newline="") as file:
-        csv.writer(file).writerows([*header, *rows])
-        file.flush()
-        os.fsync(file.fileno())
-
-
 class Measurement:
     """What one command line asks for."""
 
@@ -176,7 +166,7 @@ class Measurement:
         print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, examples), flush=True)
         if self._options.csv:
             row = (self._recipe.name, batch_size, number, examples, repr(total_s))
-            append_rows(self._options.csv, results.BASELINE_COLUMNS, [row])
+            files.append(self._options.csv, results.BASELINE_COLUMNS, [row])
 
     def calls(self, size: int, batch_size: int) -> None:
         """Time separate calls of one size."""
@@ -185,7 +175,7 @@ class Measurement:
         print("Call of {} inputs: {:.3f} ms, mean of {} calls.".format(size, mean_ms, len(seconds)), flush=True)
         if self._options.calls_csv:
             rows = [(self._recipe.name, size, batch_size, repr(call_s)) for call_s in seconds]
-            append_rows(self._options.calls_csv, results.DIRECT_CALLS_COLUMNS, rows)
+            files.append(self._options.calls_csv, results.DIRECT_CALLS_COLUMNS, rows)
 
 
 def main(recipe_name: Optional[str] = None) -> int:

@@ -3,19 +3,21 @@
 Owns the talk with that process. It is idle in between: blocked on its standard input.
 """
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.plan import Part
 from bench.processes import Process, running
 from bench.scripts import baseline_command, reason_of
-from contract import results
+from contract import files, results
 from contract.recipe import Recipe
 from contract.verdicts import Verdict
 
 POLL_S = 0.05
 UNFINISHED = ".unfinished"
+# More sizes of calls than these are not timed one by one, but at powers of two, and interpolated.
+SIZES_TIMED = 8
 
 
 class ArmFailed(Exception):
@@ -34,18 +36,18 @@ class DirectArm:
 
     def total_s(self, batch_size: int) -> float:
         """Return the seconds of one run at that batch size, made now. Raises ArmFailed."""
-        before = len(rows(self._totals))
+        before = len(files.rows(self._totals))
         self._process.tell(f"run {batch_size}")
-        wait(self._process, lambda: len(rows(self._totals)) > before, self._tick)
-        return float(rows(self._totals)[-1]["total_s"])
+        wait(self._process, lambda: len(files.rows(self._totals)) > before, self._tick)
+        return float(files.rows(self._totals)[-1]["total_s"])
 
     def calls_s(self, batch_size: int, sizes: list[int]) -> Iterator[tuple[int, float]]:
         """Yield the size and the seconds of separate calls of each size, made now. Raises ArmFailed."""
-        before = len(rows(self._calls))
+        before = len(files.rows(self._calls))
         self._process.tell(" ".join(map(str, ("calls", batch_size, *sizes))))
 
         def timed() -> list[dict[str, str]]:
-            return rows(self._calls)[before:]
+            return files.rows(self._calls)[before:]
 
         wait(self._process, lambda: {int(row["inputs"]) for row in timed()} >= set(sizes), self._tick)
         yield from ((int(row["inputs"]), float(row["call_s"])) for row in timed())
@@ -81,22 +83,23 @@ def wait(process: Process, is_reached: Callable[[], bool], tick: Callable[[], No
             raise ArmFailed(Verdict("baseline", reason_of(process, exit_code)))
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file that are whole; none if there is no file."""
-    if not path.exists():
-        return []
-    # Opened anew for each look: a process that is timing writes a row when it is done, and is not disturbed before.
-    whole = [line for line in path.read_text(errors="replace").splitlines(keepends=True) if line.endswith("\n")]
-    return list(csv.DictReader(whole))
+def untimed_calls(part: Part) -> dict[int, list[int]]:
+    """Return the sizes of calls, by the batch size that was given, whose direct cost is still to be timed."""
+    made: dict[int, set[int]] = {}
+    for run in part.served:
+        for row in files.rows(run.folder / results.CALLS_CSV):
+            made.setdefault(int(row["batch_size"]), set()).add(int(row["inputs"]))
+    timed = {(int(row["batch_size"]), int(row["inputs"])) for row in files.rows(part.direct_calls_csv)}
+    untimed = {
+        batch_size: [size for size in grid(sizes) if (batch_size, size) not in timed]
+        for batch_size, sizes in made.items()
+    }
+    return {batch_size: sizes for batch_size, sizes in untimed.items() if sizes}
 
 
-def append(path: Path, columns: Iterable[str], added: Iterable[Iterable[object]]) -> None:
-    """Append rows to a CSV file of the results, with a header if it is new; a row that was cut short goes first."""
-    text = path.read_text() if path.exists() else ""
-    if text and not text.endswith("\n"):
-        path.write_text(text[: text.rfind("\n") + 1])
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if not path.stat().st_size:
-            writer.writerow(columns)
-        writer.writerows(added)
+def grid(sizes: Collection[int]) -> list[int]:
+    """Return the sizes to time: all if they are few, else the least, the most, and the powers of two between."""
+    if len(sizes) <= SIZES_TIMED:
+        return sorted(sizes)
+    least, most = min(sizes), max(sizes)
+    return sorted({least, most, *(2**n for n in range(most.bit_length()) if least < 2**n < most)})

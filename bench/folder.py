@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.experiment import Experiment
-from contract import manifest, results
+from contract import files, manifest, results
 
 
 class ResultsFolderError(ValueError):
@@ -46,9 +46,8 @@ def claimed(
         if record.exists():
             check_same(_recorded(record), wanted, out)
             check_alike(out, conditions, allowed)
-        temporary = record.with_name(record.name + ".new")
-        temporary.write_text(json.dumps(wanted, indent=1) + "\n")
-        temporary.replace(record)
+        text = json.dumps(wanted, indent=1) + "\n"
+        files.replace(record, lambda file: file.write(text))
         yield
 
 
@@ -70,12 +69,7 @@ def check_same(recorded: dict[str, object], wanted: dict[str, object], out: Path
 
 def check_alike(out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
     """Raise ResultsFolderError, naming what differs, unless a folder's runs were made under these conditions."""
-    held = []
-    for path in out.rglob(results.MANIFEST_JSON):
-        try:
-            held.append(manifest.read(path.parent)["conditions"])
-        except manifest.Damaged:
-            continue  # its run is made again
+    held = [content["conditions"] for content in manifest.in_place(out)]
     try:
         manifest.check_alike([*held, *conditions], allowed)
     except manifest.Unlike as error:

@@ -28,7 +28,7 @@ SPEED_SETTINGS = re.compile(
 )
 
 
-def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], files: Iterable[str] = (), **run: Any) -> None:
+def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], names: Iterable[str] = (), **run: Any) -> None:
     """Write the manifest of a run to its folder; ``run`` is what is particular to it."""
     content = {
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -36,7 +36,7 @@ def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], files: I
         "conditions": conditions(recipe, environment),
         **run,
     }
-    manifest.write(folder, content, files)
+    manifest.write(folder, content, names)
 
 
 def conditions(recipe: Recipe, environment: Mapping[str, str]) -> dict[str, Any]:

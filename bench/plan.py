@@ -7,7 +7,6 @@ in odd rounds and after them in even ones, so that a machine that becomes slower
 in reverse in even rounds, too; batch sizes, and the concurrencies of each, are shuffled anew in every round.
 """
 
-import csv
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import systems
 from bench.experiment import Experiment
-from contract import results
+from contract import files, results
 from contract.recipe import Recipe
 
 # Of a run on the null system: enough for a mean, few enough to be brief.
@@ -158,12 +157,7 @@ def _brief(examples: int, batch_size: int, concurrency: int) -> int:
 
 def write(planned: list[Part], out: Path) -> None:
     """Write which runs there should be, so that a report can tell a missing one from one that nobody asked for."""
-    temporary = out / (results.PLAN_CSV + ".new")
-    with temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(results.PLAN_COLUMNS)
-        writer.writerows(_rows(planned))
-    temporary.replace(out / results.PLAN_CSV)
+    files.write_table(out / results.PLAN_CSV, results.PLAN_COLUMNS, _rows(planned))
 
 
 def _rows(planned: list[Part]) -> Iterator[tuple[object, ...]]:

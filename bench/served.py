@@ -5,12 +5,11 @@ in a folder beside its place and renamed when everything is there, so that an in
 hand and nothing else.
 """
 
-import csv
 import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from bench.plan import ServedRun
 from bench.processes import running
 from bench.scripts import reason_of, script_of
 from bench.server import Server, ServerFailed, check_alive
-from contract import calls, results
+from contract import calls, files, results
 from contract import manifest as manifests
 from contract.recipe import Recipe
 from contract.verdicts import VALID, Verdict
@@ -77,14 +76,14 @@ def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[
         folder,
         conditions.recipe,
         conditions.environment,
-        files=results.RUN_FILES,
+        names=results.RUN_FILES,
         arm="served",
         **conditions.about,
         server=server.facts,
         batch_size=run.batch_size,
         concurrency=run.concurrency,
         examples=run.examples,
-        verdict={"rule": verdict.rule, "reason": verdict.reason},
+        verdict=asdict(verdict),
     )
     folder.rename(run.folder if verdict.is_lasting else failed_folder(run.folder))
     if not verdict.is_lasting:
@@ -135,8 +134,7 @@ def of_calls(folder: Path, run: ServedRun, about: Mapping[str, Any]) -> Verdict:
     """Return whether the log of the predictor's calls has all examples of the run, if there is one."""
     if not (folder / results.CALLS_CSV).exists() or about["rule"]:
         return VALID
-    with (folder / results.CALLS_CSV).open() as file:
-        inputs = sum(int(row["inputs"]) for row in csv.DictReader(file))
+    inputs = sum(int(row["inputs"]) for row in files.rows(folder / results.CALLS_CSV))
     if inputs != run.examples:
         return Verdict("calls", f"the predictor was called with {inputs} inputs for {run.examples} examples")
     return VALID
@@ -153,7 +151,7 @@ def write_calls(folder: Path, log: list[str], about: Mapping[str, Any]) -> None:
     logged = [[int(word) for word in line.split(",")] for line in log]
     if logged:
         since = [call for call in logged if call[1] >= about["released_ns"]]
-        write_csv(folder / results.CALLS_CSV, calls.COLUMNS, since)
+        files.write_table(folder / results.CALLS_CSV, calls.COLUMNS, since)
 
 
 def write_records(folder: Path, server: Server, about: Mapping[str, Any]) -> None:
@@ -164,15 +162,7 @@ def write_records(folder: Path, server: Server, about: Mapping[str, Any]) -> Non
         since = [round((time_s - released_s) * 1e9) for time_s in times]
         rows.append((record.unique_id.rpartition("-")[2], *since, record.predicted_in_batch_of))
     if rows:
-        write_csv(folder / results.SERVER_REQUESTS_CSV, results.SERVER_REQUESTS_COLUMNS, rows)
-
-
-def write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Write a CSV file."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(rows)
+        files.write_table(folder / results.SERVER_REQUESTS_CSV, results.SERVER_REQUESTS_COLUMNS, rows)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

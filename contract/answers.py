@@ -6,9 +6,10 @@ Owns the file in which the direct arm leaves its answers, and the comparison. Kn
 import base64
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any, Dict, List
+
+from contract import files
 
 # Batches of another size round floats differently in the last digits: on CPUs, far below these.
 RELATIVE_TOLERANCE = 1e-3
@@ -48,9 +49,7 @@ def write(path: Path, answers: List[Any]) -> None:
     """Write the direct arm's answers to the example's inputs, in their order; bytes are kept as base64."""
     text = json.dumps(answers, default=_bytes_as_json, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("{}.{}".format(path.name, os.getpid()))
-    temporary.write_text(text + "\n")
-    os.replace(str(temporary), str(path))
+    files.replace(path, lambda file: file.write(text + "\n"))
 
 
 def read(path: Path) -> List[Any]:

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
+from contract import files
 from contract.results import MANIFEST_JSON, SCHEMA_VERSION
 
 
@@ -19,13 +20,11 @@ class Unlike(ValueError):
     """Runs that shall be merged or compared were made under different conditions; the message names the fields."""
 
 
-def write(folder: Path, content: Dict[str, Any], files: Iterable[str] = ()) -> None:
-    """Write a manifest with the digests of those of the folder's files that are there."""
-    digests = {name: digest(folder / name) for name in files if (folder / name).is_file()}
+def write(folder: Path, content: Dict[str, Any], names: Iterable[str] = ()) -> None:
+    """Write a manifest with the digests of those of the named files that are there."""
+    digests = {name: digest(folder / name) for name in names if (folder / name).is_file()}
     whole = {"schema_version": SCHEMA_VERSION, **content, "files": digests}
-    temporary = folder / (MANIFEST_JSON + ".new")
-    temporary.write_text(json.dumps(whole, indent=1) + "\n")
-    temporary.replace(folder / MANIFEST_JSON)
+    files.replace(folder / MANIFEST_JSON, lambda file: file.write(json.dumps(whole, indent=1) + "\n"))
 
 
 def digest(path: Path) -> str:
@@ -43,6 +42,22 @@ def read(folder: Path) -> Dict[str, Any]:
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
         raise Damaged("{} is of another version of this project".format(path))
     return content
+
+
+def in_place(folder: Path) -> List[Dict[str, Any]]:
+    """Return the manifests of what is in its place in a results folder, not of what failed or is not finished.
+
+    One that cannot be read makes its own run invalid, and no other: it is left out.
+    """
+    found = []
+    for path in sorted(folder.rglob(MANIFEST_JSON)):
+        if path.parent.suffix:
+            continue
+        try:
+            found.append(read(path.parent))
+        except Damaged:
+            continue
+    return found
 
 
 def checked(folder: Path, names: Sequence[str] = ()) -> Dict[str, Any]:

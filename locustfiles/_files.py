@@ -5,16 +5,16 @@ Owns what is written beside and into Locust's own statistics. Knows nothing of h
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
 from _ledger import Ledger
 from _outcome import Outcome
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSV
 
+from contract import files
 from contract.results import (
     LEDGER_COLUMNS,
     LEDGER_SUFFIX,
@@ -37,25 +37,13 @@ def log_run(environment: Environment, outcome: Outcome) -> None:
 
 def write_requests(prefix: str, ledger: Ledger) -> None:
     """Write every request's times, in nanoseconds since the release reached its worker, unrounded, in their order."""
-
-    def write(file: IO[str]) -> None:
-        writer = csv.writer(file)
-        writer.writerow(REQUESTS_COLUMNS)
-        for worker, record in ledger.records():
-            writer.writerow((record.request, worker, *record[1:]))
-
-    _replace(prefix + REQUESTS_SUFFIX, write)
+    rows = ((record.request, worker, *record[1:]) for worker, record in ledger.records())
+    files.write_table(Path(prefix + REQUESTS_SUFFIX), REQUESTS_COLUMNS, rows)
 
 
 def write_ledger(prefix: str, outcome: Outcome) -> None:
     """Write the run's account: a row for each worker, and one for all of them."""
-
-    def write(file: IO[str]) -> None:
-        writer = csv.writer(file)
-        writer.writerow(LEDGER_COLUMNS)
-        writer.writerows(ledger_rows(outcome))
-
-    _replace(prefix + LEDGER_SUFFIX, write)
+    files.write_table(Path(prefix + LEDGER_SUFFIX), LEDGER_COLUMNS, ledger_rows(outcome))
 
 
 def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
@@ -85,7 +73,7 @@ def write_run(prefix: str, outcome: Outcome) -> None:
         "rule": outcome.verdict.rule,
         "reason": outcome.verdict.reason,
     }
-    _replace(prefix + RUN_SUFFIX, lambda file: file.write(json.dumps(content, indent=1) + "\n"))
+    files.replace(Path(prefix + RUN_SUFFIX), lambda file: file.write(json.dumps(content, indent=1) + "\n"))
 
 
 def write_final_stats(environment: Environment, prefix: str) -> None:
@@ -95,13 +83,6 @@ def write_final_stats(environment: Environment, prefix: str) -> None:
     files are replaced, so that what Locust still holds in its buffers goes nowhere.
     """
     stats = StatsCSV(environment, PERCENTILES_TO_REPORT)
-    _replace(prefix + "_stats.csv", lambda file: stats.requests_csv(csv.writer(file)))
-    _replace(prefix + "_failures.csv", lambda file: stats.failures_csv(csv.writer(file)))
-    _replace(prefix + "_exceptions.csv", lambda file: stats.exceptions_csv(csv.writer(file)))
-
-
-def _replace(path: str, write: Callable[[IO[str]], object]) -> None:
-    temporary = Path(path + ".new")
-    with temporary.open("w", newline="") as file:
-        write(file)
-    temporary.replace(path)
+    files.replace(Path(prefix + "_stats.csv"), lambda file: stats.requests_csv(csv.writer(file)))
+    files.replace(Path(prefix + "_failures.csv"), lambda file: stats.failures_csv(csv.writer(file)))
+    files.replace(Path(prefix + "_exceptions.csv"), lambda file: stats.exceptions_csv(csv.writer(file)))

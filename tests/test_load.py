@@ -223,7 +223,7 @@ def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server
 
 def test_a_run_whose_files_cannot_be_written_is_no_run(locust: Command, echo_server: Server, tmp_path):
     """A number without its evidence is not reported as right, and nothing hangs."""
-    (tmp_path / "out_requests.csv.new").mkdir()
+    (tmp_path / "out_requests.csv").mkdir()
     done = locust("echo", echo_server.address, "--examples", 10, "--csv", tmp_path / "out")
     assert done.returncode == 1
     assert "its files cannot be written" in done.stdout.splitlines()[-1]

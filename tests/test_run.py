@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench.run import grid, of_idleness
+from bench.direct import grid
+from bench.run import of_idleness
 from bench.served import first_broken
 from contract.verdicts import VALID, Verdict
 
