@@ -4,11 +4,13 @@ Pure: owns the run's counts, by worker and in total. Workers tell, the conductor
 reads it. It reads no clock and sends nothing.
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from _effort import Effort
-from _section import Record, Tally
+from _records import Record, Records
+from _section import Tally
 
 LOCAL = "local"
 
@@ -33,7 +35,7 @@ class Entry:
     name: str
     users: int = 0
     tally: Tally = field(default_factory=Tally)
-    records: list[Record] = field(default_factory=list)
+    records: Records = field(default_factory=Records)
     is_whole: bool = False
     end_ns: int | None = None
     span_ns: int | None = None
@@ -108,5 +110,9 @@ class Ledger:
 
     def records(self) -> Iterator[tuple[int, Record]]:
         """Yield each request's record with its worker's number, in the order of the requests' numbers."""
-        every = [(place, record) for place, entry in enumerate(self.entries.values()) for record in entry.records]
-        yield from sorted(every, key=lambda numbered: numbered[1].request)
+
+        def of(place: int, entry: Entry) -> Iterator[tuple[int, Record]]:
+            return ((place, record) for record in entry.records.in_order())
+
+        parts = [of(place, entry) for place, entry in enumerate(self.entries.values())]
+        yield from heapq.merge(*parts, key=lambda numbered: numbered[1].request)

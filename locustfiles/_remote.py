@@ -13,7 +13,8 @@ from typing import Any
 import gevent
 from _brief import Brief
 from _effort import Effort
-from _section import Record, Tally
+from _records import Record
+from _section import Tally
 from _sections import Told
 from _shares import Lease
 from locust.env import Environment

@@ -5,14 +5,13 @@ Pure: owns the arithmetic and the payloads; knows nothing of users, connections 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from contract import wire
 from contract.recipe import Recipe
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One request of a run.
 
     Attributes:

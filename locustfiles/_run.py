@@ -5,14 +5,15 @@ reach it is ``_sections``'. It knows nothing of Locust's events, nor of files.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import gevent
 from _brief import Brief
 from _effort import Effort
 from _ledger import Ledger
 from _outcome import Outcome
-from _section import Record, Tally
+from _records import Record
+from _section import Tally
 from _sections import Sections
 from _shares import Pool
 from _witness import Busy, Witness
@@ -78,10 +79,10 @@ class Run:
         entry.is_done, entry.end_ns, entry.span_ns, entry.effort = True, end_ns, span_ns, effort
         self._changed.set()
 
-    def reported(self, worker: str, tally: Tally, records: list[Record], is_whole: bool) -> None:
+    def reported(self, worker: str, tally: Tally, records: Iterable[Record], is_whole: bool) -> None:
         """Note what came of a section's requests."""
         entry = self._ledger.entries[worker]
-        entry.records += records
+        entry.records.extend(records)
         entry.tally, entry.is_whole = tally, is_whole
         self._changed.set()
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from _records import Record, Records
 from _requests import Load, Request
 from _shares import Lease
 from gevent.event import Event
@@ -15,26 +16,6 @@ from gevent.event import Event
 from contract.verdicts import VALID, Verdict
 
 WRONG_ANSWER = "wrong answer"  # how the failure of a request begins whose answer is not the direct arm's
-
-
-class Record(NamedTuple):
-    """What came of one request.
-
-    Attributes:
-        request: the request's number in the run.
-        user: the number of the user that sent it, in its process.
-        examples: how many inputs it sent.
-        sent_ns: when its first byte was sent, on its process's monotonic clock; in a finished run since the release.
-        answered_ns: when its answer was complete, or its failure known, on the same clock.
-        failure: what went wrong in one line, or nothing.
-    """
-
-    request: int
-    user: int
-    examples: int
-    sent_ns: int
-    answered_ns: int
-    failure: str
 
 
 class Tally(NamedTuple):
@@ -83,7 +64,7 @@ class Section:
     """
 
     def __init__(self, load: Load, superior: Superior) -> None:
-        self.records: list[Record] = []
+        self.records = Records()
         self.released = Event()
         self.refusal = VALID
         self.is_closed = False
@@ -149,13 +130,6 @@ class Section:
         """Count nothing that ends from now on: the records are handed in."""
         self.is_closed = True
         self._drop_stock()
-
-    def records_since(self, released_ns: int) -> list[Record]:
-        """Return the records with their times counted from the release."""
-        return [
-            record._replace(sent_ns=record.sent_ns - released_ns, answered_ns=record.answered_ns - released_ns)
-            for record in self.records
-        ]
 
     def abandon(self, is_told: bool = False) -> None:
         """Issue no further request: the run cannot become valid any more. Says so unless it ``is_told`` so."""

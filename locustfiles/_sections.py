@@ -5,14 +5,15 @@ Owns the two sides' words for each other. A run with one process and a run with 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import _effort
 from _brief import Brief, Participant, join
 from _effort import Effort
 from _ledger import LOCAL
-from _section import Record, Section, Tally
+from _records import Record
+from _section import Section, Tally
 from _shares import Lease
 
 from contract.recipe import Recipe
@@ -40,7 +41,7 @@ class Told(Protocol):
     def done(self, worker: str, end_ns: int | None, span_ns: int | None, effort: Effort) -> None:
         """Learn that nothing more comes of it; its last answer came at ``end_ns`` on the conductor's clock."""
 
-    def reported(self, worker: str, tally: Tally, records: list[Record], is_whole: bool) -> None:
+    def reported(self, worker: str, tally: Tally, records: Iterable[Record], is_whole: bool) -> None:
         """Learn (more of) its records, with times since the release."""
 
     def lost(self, worker: str, reason: str) -> None:
@@ -105,7 +106,7 @@ class LocalSections:
     def collect(self) -> None:
         """Hand in the records."""
         self._section.close()
-        records = self._section.records_since(self._released_ns or 0)
+        records = self._section.records.since(self._released_ns or 0)
         self._conductor.reported(LOCAL, self._section.tally, records, True)
 
     def dismiss(self) -> None:

@@ -18,8 +18,9 @@ from _brief import Brief
 from _connection import Connection, NoAnswer, RequestTimedOut
 from _options import add_arguments
 from _process import prepare
+from _records import Record
 from _requests import Payload, Payloads, Request
-from _section import WRONG_ANSWER, Record, Section
+from _section import WRONG_ANSWER, Section
 from locust import User, events, task
 from locust.exception import StopUser
 

@@ -115,9 +115,9 @@ class Worker:
         statistics: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=statistics)
         self._runner.send_message("stats", statistics)
-        records = section.records_since(self._released_ns or 0)
+        records = section.records.since(self._released_ns or 0)
         for first in range(0, max(1, len(records)), RECORDS_PER_MESSAGE):
-            part = records[first : first + RECORDS_PER_MESSAGE]
+            part = [records[place] for place in range(first, min(first + RECORDS_PER_MESSAGE, len(records)))]
             is_whole = first + len(part) == len(records)
             self._tell("records", tally=section.tally, records=part, is_whole=is_whole)
             gevent.sleep(0)

@@ -7,8 +7,9 @@ import pytest
 from _effort import Effort
 from _ledger import Ledger, Seen
 from _outcome import Outcome
+from _records import Record, Records
 from _requests import Load
-from _section import WRONG_ANSWER, Record, Tally
+from _section import WRONG_ANSWER, Tally
 
 from contract.recipe import ROOT
 from contract.results import RunName
@@ -21,11 +22,11 @@ def ledger_of(*failures: str, issued: int | None = None, workers: int = 1) -> Le
     """Return the account of a run of requests of two examples each, shared by workers in turns."""
     ledger = Ledger([f"w{number}" for number in range(workers)])
     for place, entry in enumerate(ledger.entries.values()):
-        entry.records = [
+        entry.records = Records(
             Record(number, 0, 2, 1_000_000 * number, 5_000_000 + 1_000_000 * number, failure)
             for number, failure in enumerate(failures)
             if number % workers == place
-        ]
+        )
         ended, failed = len(entry.records), sum(bool(record.failure) for record in entry.records)
         sent = ended if issued is None else issued
         entry.tally = Tally(sent, ended - failed, failed, 2 * sent, 2 * (ended - failed), 2 * failed)
@@ -60,7 +61,8 @@ def test_a_request_that_is_in_nobody_s_records_makes_the_run_invalid():
     """A smaller number is never taken for the whole."""
     assert outcome_of(ledger_of("", "", "", issued=4)).line().endswith("ended after 3 of 3 requests")
     twice = ledger_of("", "", "")
-    twice.entries["w0"].records[2] = twice.entries["w0"].records[1]
+    first, second, _ = twice.entries["w0"].records
+    twice.entries["w0"].records = Records([first, second, second])
     assert not outcome_of(twice).is_valid
 
 
@@ -142,7 +144,7 @@ def test_a_clock_that_was_set_makes_the_run_invalid():
     assert outcome_of(ledger_of("", "", ""), clock_step_ns=50_000_000).is_valid
     assert outcome_of(ledger_of("", "", ""), clock_step_ns=-SECOND).verdict.word == "INVALID(clock)"
     backwards = ledger_of("", "", "")
-    backwards.entries["w0"].records[1] = Record(1, 0, 2, 500, 400, "")
+    backwards.entries["w0"].records = Records([Record(number, 0, 2, 500, 400, "") for number in range(3)])
     assert outcome_of(backwards).verdict.word == "INVALID(clock)"
 
 

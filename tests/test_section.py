@@ -1,8 +1,9 @@
 """Who is ready, what is next, what came of it."""
 
 import gevent
+from _records import Record
 from _requests import Load
-from _section import Record, Section, Tally
+from _section import Section, Tally
 from _shares import Lease
 
 from contract.verdicts import Verdict
@@ -167,4 +168,4 @@ def test_times_are_handed_in_counted_from_the_release():
     section.supply(Lease(0, 1, True))
     request = next(section.requests())
     section.record(Record(request.number, 0, 1, 1_100, 1_900, ""))
-    assert section.records_since(1_000) == [Record(0, 0, 1, 100, 900, "")]
+    assert list(section.records.since(1_000)) == [Record(0, 0, 1, 100, 900, "")]

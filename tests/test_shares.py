@@ -1,7 +1,8 @@
 """How requests are shared out: each goes to one worker, whatever the users, the workers and the order of events."""
 
+from _records import Record
 from _requests import Load
-from _section import Record, Section
+from _section import Section
 from _shares import Lease, Pool, in_proportion
 from hypothesis import given
 from hypothesis import strategies as st

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from _ledger import Ledger
-from _section import Record
+from _records import Record, Records
 from _witness import Busy, Witness, within
 
 from contract import wire
@@ -36,9 +36,9 @@ def test_the_count_is_read_from_what_fastdeploy_answers():
 def test_a_request_is_in_the_window_surely_maybe_or_not(latest_begin_s, earliest_begin_s, expected):
     """By when it was sent and answered, without a look at the server's clock."""
     ledger = Ledger(["w0"])
-    ledger.entries["w0"].records = [
+    ledger.entries["w0"].records = Records(
         Record(n, 0, 1, n * SECOND + 100_000_000, n * SECOND + 400_000_000, "") for n in range(4)
-    ]
+    )
     ledger.entries["w0"].span_ns, ledger.entries["w0"].end_ns = int(3.4 * SECOND), int(103.4 * SECOND)
     assert within(ledger, 100.0, latest_begin_s, earliest_begin_s) == expected
 
