@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy test check report
+.PHONY: help setup bench web accuracy instrument test check report
 
 help:  ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +23,10 @@ report: setup  ## write the report of results/quick anew
 
 accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about seven minutes)
 	$(BIN)/python -m benchmarks.accuracy
+
+instrument: setup  ## compare the client with others on a server that does nothing; write docs/instrument.md (ten minutes)
+	benchmarks/fetch
+	$(BIN)/python -m benchmarks.instrument
 
 test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest

@@ -22,7 +22,7 @@ from contract.verdicts import VALID, Verdict
 ROW = ["round", "recipe", "system", "batch_size", "concurrency"]
 BASELINE_COLUMNS = ["round", "recipe", "system", "batch_size", "examples", "total_s", "rule", "reason"]
 SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "rule", "reason", "folder"]
-INSTRUMENT_COLUMNS = ["recipe", "batch_size", "concurrency", "request_s"]
+INSTRUMENT_COLUMNS = ["recipe", "batch_size", "concurrency", "total_s", "request_s"]
 
 
 class NoResults(ValueError):
@@ -52,6 +52,17 @@ class Results:
     idle: pd.DataFrame
     manifests: list[dict[str, Any]]
     pooled: list[str]
+
+    @property
+    def timed_s(self) -> float:
+        """The seconds on which a clock ran: of both arms' runs, of separate calls, and of the null system's runs."""
+        calls = [whole_rows(path) for path in self.folder.glob(f"round-*/*/*/{names.DIRECT_CALLS_CSV}")]
+        return float(
+            self.baseline["total_s"].sum()
+            + self.served["total_s"].sum()
+            + sum(table["call_s"].sum() for table in calls if len(table))
+            + self.instrument["total_s"].sum()
+        )
 
 
 def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
@@ -172,7 +183,7 @@ def _instrument(folder: Path, row: Any) -> tuple[Any, ...]:
     try:
         manifest.checked(cell, names.REQUIRED_RUN_FILES)
         run = json.loads((cell / names.LOCUST_RUN_JSON).read_text())
-        request_s = run["total_s"] / run["requests"]
+        total_s, request_s = run["total_s"], run["total_s"] / run["requests"]
     except (manifest.Damaged, ValueError, KeyError, TypeError):
-        request_s = math.nan
-    return row.recipe, row.batch_size, row.concurrency, request_s
+        total_s = request_s = math.nan
+    return row.recipe, row.batch_size, row.concurrency, total_s, request_s
