@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from contract import results, wire
 from contract.recipe import ROOT, Recipe
@@ -83,10 +84,10 @@ class Client:
     rate: Callable[[Load], float]
 
 
-def output(load: Load, command: list[str], environment: Mapping[str, str] | None = None) -> str:
+def output(load: Load, command: list[str], environment: Mapping[str, str] | None = None, *, pinned: bool = True) -> str:
     """Return what a client prints, run on its core. Raises Failed."""
     done = subprocess.run(
-        ["taskset", "-c", str(load.core), *command],
+        ["taskset", "-c", str(load.core), *command] if pinned else command,
         env={**os.environ, **load.environment, **(environment or {})},
         cwd=ROOT,
         capture_output=True,
@@ -162,8 +163,13 @@ def ours(load: Load) -> float:
 
 
 def ours_exactly(load: Load, requests: int) -> float:
-    """Send so many requests with this project's user; each answer is checked."""
-    prefix = load.folder / "ours"
+    """Send so many requests with this project's user, on the client's core; each answer is checked."""
+    run = locust(load, requests, load.folder / "ours", pinned=True)
+    return float(run["requests"] / run["total_s"])
+
+
+def locust(load: Load, requests: int, prefix: Path, *more: object, pinned: bool = False) -> dict[str, Any]:
+    """Send so many requests with this project's user; return what the run came to. Raises Failed if it is no run."""
     options = {
         "-f": ROOT / "locustfiles" / "generic.py",
         "--host": load.address,
@@ -173,19 +179,20 @@ def ours_exactly(load: Load, requests: int) -> float:
         "--request-timeout": LIMIT_S,
         "--csv": prefix,
     }
-    words = [str(word) for option in options.items() for word in option]
+    words = [str(word) for option in options.items() for word in option] + [str(word) for word in more]
     environment = {"RECIPE": str(load.recipe.folder), "EXPECTED_ANSWERS": str(load.expected)}
     run_json = Path(str(prefix) + results.RUN_SUFFIX)
     run_json.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *words]
     try:
-        output(load, [sys.executable, "-m", "locust", "--headless", "--only-summary", *words], environment)
+        output(load, command, environment, pinned=pinned)
     except Failed:
         if not run_json.exists():
             raise
-    run = json.loads(run_json.read_text())
+    run = dict(json.loads(run_json.read_text()))
     if run["rule"] not in TOLERATED:
         raise Failed(run["reason"])
-    return float(run["requests"] / run["total_s"])
+    return run
 
 
 COMPETITORS = [

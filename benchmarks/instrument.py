@@ -26,6 +26,7 @@ from analysis import results, text
 from bench import manifest
 from bench.processes import free_port
 from bench.server import serving
+from benchmarks import scaling
 from benchmarks.competitors import COMPETITORS, Client, Failed, Load
 from contract import answers, wire
 from contract import recipe as recipes
@@ -53,6 +54,10 @@ repetition. `over wrk` is what a request takes more than with wrk, a program in 
 every answer and keeps every request's times; the others look at the status, and fdclient encodes the inputs anew for
 every request, as msgpack. A client that has no number got no answer in that time, or failed.
 
+The second table is of distributed runs: a master, so many workers and {users} users. Where cores are lacking, requests
+per second show that; the CPU time of the workers per request does not. `with a core each` is what follows from it: the
+requests per second of so many workers, in those of one.
+
 The last table is of a whole experiment: its wall time from command to report, and the seconds of it on which a clock
 ran.
 """
@@ -74,7 +79,7 @@ def main(repetitions: int, seconds: float, experiment: bool, page: Path) -> None
         if client not in there:
             console.print(f"{client.name} is not there: left out (benchmarks/fetch fetches it)")
     rates = pd.DataFrame(measured(there, repetitions, seconds, cores, console))
-    tables = [text.markdown(table_of(rates))]
+    tables = [text.markdown(table_of(rates)), text.markdown(scaled(repetitions, seconds, cores))]
     if experiment:
         tables.append(text.markdown(wall(console)))
     click.echo("\n\n".join(tables))
@@ -105,6 +110,17 @@ def rate_of(client: Client, load: Load, label: str, console: Console) -> float:
         return float("nan")
     console.print(f"{label}: {rate:.1f} requests/s")
     return rate or float("nan")
+
+
+def scaled(repetitions: int, seconds: float, cores: list[int]) -> pd.DataFrame:
+    """Return how the load scales over workers."""
+    with tempfile.TemporaryDirectory(prefix="instrument-") as name:
+        recipe = recipes.load("echo")
+        folder = written(Path(name, "scaling"), recipe.inputs(1), recipe.input_type)
+        with null_server(recipe, folder, cores[0]) as (address, expected):
+            load = Load(recipe, 1, address, scaling.USERS, seconds, folder, expected, cores[1])
+            runs = [scaling.run(load, workers) for _ in range(repetitions) for workers in scaling.WORKERS]
+    return scaling.table_of(runs)
 
 
 def payloads(folder: Path) -> Iterator[tuple[str, Recipe, int, int]]:
@@ -182,7 +198,7 @@ def page_of(tables: list[str], repetitions: int, seconds: float) -> str:
     """Return the page of the docs."""
     machine, python = manifest.machine(), manifest.versions()["python"]
     made_on = f"{machine['processor']}, {machine['cores']} cores, Python {python}, {datetime.now(UTC):%Y-%m-%d}"
-    times = {"small_s": seconds, "large_s": FILE_TIMES * seconds}
+    times = {"users": scaling.USERS, "small_s": seconds, "large_s": FILE_TIMES * seconds}
     return "\n\n".join([INTRODUCTION.format(repetitions=repetitions, made_on=made_on, **times), *tables]) + "\n"
 
 

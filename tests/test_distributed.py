@@ -103,6 +103,7 @@ def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: i
         (4, 2, 1, 300),  # fewer users than workers
         (5, 8, 4, 9),  # more workers than requests
         (2, 16, 1000, 1),  # one request, smaller than a batch
+        (8, 32, 1, 4001),
     ],
 )
 def test_exactly_n_examples_are_sent_by_all_workers_together(
