@@ -12,7 +12,7 @@ ANSWER = bytes(range(256)) * 1024  # 256 KiB, in which a piece that is lost or d
 PIECE = 1000
 RAW = {
     "/until-closed": b"HTTP/1.1 200 OK\r\n\r\n" + ANSWER,
-    "/interim": b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone",
+    "/interim": b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\ndone",
     "/half": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it",
     "/reset": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it",
     "/silence": b"",
