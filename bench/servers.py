@@ -11,7 +11,7 @@ from bench.server import Server, ServerFailed
 
 # A server that answers may still be starting more processes: it is loaded, or paused, when it has come down to this.
 STARTED_CPU = 0.3
-STARTED_WINDOW_S = 0.5
+STARTED_WINDOW_S = 0.25
 STARTED_LIMIT_S = 15
 
 

@@ -4,7 +4,10 @@ Owns the old names that ``deepsegment`` and ``seqtag-keras`` import. Knows nothi
 Import it before ``deepsegment``. On TensorFlow 1 it does nothing, so that the same recipe runs on both stacks.
 """
 
+import os
 import sys
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # else TensorFlow 2 imports Keras 3, too, for a second
 
 import tensorflow
 
