@@ -39,9 +39,7 @@ def pairs(results: Results) -> pd.DataFrame:
     merged = results.plan.merge(
         results.served[[*ROW, "requests", "total_s", "rule", "reason", "folder"]], how="left", on=ROW
     ).merge(baseline, how="left", on=["round", "recipe", "system", "batch_size"], suffixes=("", "_baseline"))
-    merged = merged.merge(
-        results.instrument.drop(columns="total_s"), how="left", on=["recipe", "batch_size", "concurrency"]
-    )
+    merged = merged.merge(results.instrument, how="left", on=["recipe", "batch_size", "concurrency"])
     scale = EXAMPLES / merged["examples"]
     merged["baseline_s"] *= scale
     merged["served_s"] = merged["total_s"] * scale

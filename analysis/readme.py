@@ -25,6 +25,7 @@ KEPT = (
     names.SERVER_REQUESTS_CSV,
     names.DIRECT_CALLS_CSV,
     names.IDLE_CSV,
+    names.WALL_CSV,
 )
 
 

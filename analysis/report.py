@@ -5,7 +5,8 @@ Owns the report's files. What they say comes from ``overhead``, ``text`` and ``p
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -48,18 +49,25 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     found = results.read(folder, allowed)
     paired = overhead.pairs(found)
     summary = overhead.summary(paired)
-    caption, tables = text.caption(found.plan, found.manifests, found.pooled), []
+    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # the notebook's process takes as long as all the rest
+        notebook = meanwhile.submit(executed, folder, allowed)
+        tables = list(_tables(folder, found, summary))
+        (folder / "table.md").write_text("\n".join(tables))
+        with_percentiles(summary, paired).to_csv(folder / "table.csv", index=False)
+    html = folder / "report.html"
+    html.write_text(as_html(notebook.result()))
+    return Written("\n".join(tables), html.resolve(), bool((summary["rule"] == "").all()))
+
+
+def _tables(folder: Path, found: results.Results, summary: pd.DataFrame) -> Iterator[str]:
+    """Yield each system's table with what has to be known beside it, and save its plots."""
+    caption = text.caption(found.plan, found.manifests, found.pooled)
     for system, cells in summary.groupby("system", sort=False):
         table = text.markdown(text.published_table(cells))
-        tables.append(f"{table}\n\n{caption}\n{text.idleness(found.idle)}\n\n{text.verdicts(cells)}\n")
+        yield f"{table}\n\n{caption}\n{text.idleness(found.idle)}\n{text.wall(found.wall)}\n\n{text.verdicts(cells)}\n"
         save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
-    (folder / "table.md").write_text("\n".join(tables))
-    with_percentiles(summary, paired).to_csv(folder / "table.csv", index=False)
-    html = folder / "report.html"
-    html.write_text(as_html(executed(folder, allowed)))
-    return Written("\n".join(tables), html.resolve(), bool((summary["rule"] == "").all()))
 
 
 def with_percentiles(summary: pd.DataFrame, paired: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from contract.verdicts import VALID, Verdict
 ROW = ["round", "recipe", "system", "batch_size", "concurrency"]
 BASELINE_COLUMNS = ["round", "recipe", "system", "batch_size", "examples", "total_s", "rule", "reason"]
 SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "rule", "reason", "folder"]
-INSTRUMENT_COLUMNS = ["recipe", "batch_size", "concurrency", "total_s", "request_s"]
+INSTRUMENT_COLUMNS = ["recipe", "batch_size", "concurrency", "request_s"]
 
 
 class NoResults(ValueError):
@@ -39,6 +39,7 @@ class Results:
         baseline: a row for each baseline run that there should be: ``BASELINE_COLUMNS``; total_s is NaN if not valid.
         served: a row for each served run that there should be: ``SERVED_COLUMNS``; likewise.
         instrument: seconds per request of each cell on the null system: ``INSTRUMENT_COLUMNS``.
+        wall: where the experiment's time went: ``contract.results.WALL_COLUMNS``.
         idle: what a server used of a core while the direct arm was timed: ``contract.results.IDLE_COLUMNS``.
         manifests: what the runs were made with.
         pooled: the fields in which the runs differ although they are merged.
@@ -49,20 +50,10 @@ class Results:
     baseline: pd.DataFrame
     served: pd.DataFrame
     instrument: pd.DataFrame
+    wall: pd.DataFrame
     idle: pd.DataFrame
     manifests: list[dict[str, Any]]
     pooled: list[str]
-
-    @property
-    def timed_s(self) -> float:
-        """The seconds on which a clock ran: of both arms' runs, of separate calls, and of the null system's runs."""
-        calls = [whole_rows(path) for path in self.folder.glob(f"round-*/*/*/{names.DIRECT_CALLS_CSV}")]
-        return float(
-            self.baseline["total_s"].sum()
-            + self.served["total_s"].sum()
-            + sum(table["call_s"].sum() for table in calls if len(table))
-            + self.instrument["total_s"].sum()
-        )
 
 
 def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
@@ -89,6 +80,7 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
         baseline=pd.DataFrame([_baseline(folder, row) for row in parts], columns=BASELINE_COLUMNS),
         served=served,
         instrument=pd.DataFrame([_instrument(folder, row) for row in cells], columns=INSTRUMENT_COLUMNS),
+        wall=whole_rows(folder / names.WALL_CSV),
         idle=pd.concat([whole_rows(path) for path in folder.glob(f"round-*/*/*/{names.IDLE_CSV}")] or [pd.DataFrame()]),
         manifests=manifests,
         pooled=pooled,
@@ -183,7 +175,7 @@ def _instrument(folder: Path, row: Any) -> tuple[Any, ...]:
     try:
         manifest.checked(cell, names.REQUIRED_RUN_FILES)
         run = json.loads((cell / names.LOCUST_RUN_JSON).read_text())
-        total_s, request_s = run["total_s"], run["total_s"] / run["requests"]
+        request_s = run["total_s"] / run["requests"]
     except (manifest.Damaged, ValueError, KeyError, TypeError):
-        total_s = request_s = math.nan
-    return row.recipe, row.batch_size, row.concurrency, total_s, request_s
+        request_s = math.nan
+    return row.recipe, row.batch_size, row.concurrency, request_s

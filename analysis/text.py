@@ -179,6 +179,15 @@ def caption(plan: pd.DataFrame, manifests: list[dict[str, Any]], pooled: Sequenc
     return "\n".join([_units(plan), _rounds(plan), *unlike, *_made_with(manifests)])
 
 
+def wall(spent: pd.DataFrame) -> str:
+    """Return how much of an experiment's time was on a clock."""
+    if spent.empty:
+        return "How long the experiment took is not known."
+    wall_s, timed_s = spent["wall_s"].sum(), spent["timed_s"].sum()
+    times = f" ({wall_s / timed_s:.2f} ×)" if timed_s else ""
+    return f"The runs took {wall_s:.0f} s in all, of which {timed_s:.0f} s were timed{times}."
+
+
 def idleness(idle: pd.DataFrame) -> str:
     """Return what the servers used of the machine while the direct arm was timed."""
     if idle.empty:

@@ -40,13 +40,16 @@ class Course:
 
     Attributes:
         experiment: what is run.
+        out: its results folder.
         display: where its progress is shown.
         failures: the runs that gave no number, each with its verdict.
     """
 
     experiment: Experiment
+    out: Path
     display: Display
     failures: list[str] = field(default_factory=list)
+    _noted_s: float = field(default_factory=time.monotonic)
 
     def note(self, step: Step, verdict: Verdict, total_s: float = 0) -> None:
         """Show how a run has ended, and remember it if it gave no number."""
@@ -55,6 +58,14 @@ class Course:
         else:
             self.failures.append(f"{step.label}: {verdict}")
             self.display.finish(step, str(verdict))
+        self.spent(step.label, total_s)
+
+    def spent(self, what: str, timed_s: float = 0) -> None:
+        """Write how much time has gone by since the step before, and how much of it was on a clock."""
+        now_s = time.monotonic()
+        row = what, repr(now_s - self._noted_s), repr(timed_s)
+        files.append(self.out / results.WALL_CSV, results.WALL_COLUMNS, [row])
+        self._noted_s = now_s
 
 
 def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Sequence[str] = ()) -> list[str]:
@@ -71,12 +82,13 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
         with Display([step for each in to_make for step in each.steps]) as display:
             if not to_make:
                 display.say(f"every run is in {out} already; to measure anew, remove it or choose another with --out")
-            course = Course(experiment, display)
+            course = Course(experiment, out, display)
             for each in to_make:
                 if isinstance(each.unit, Part):
                     make_part(course, each.unit, each)
                 else:
                     make_instrument(course, each.unit, each)
+                course.spent("ending a server and a baseline process")
     return course.failures
 
 
@@ -205,7 +217,7 @@ def served_run(course: Course, step: Step, run: ServedRun, conditions: served.Co
 
 def separate_calls(course: Course, part: Part, arm: DirectArm | ArmFailed, servers: Servers) -> None:
     """Time separate direct calls of the sizes that the server called the predictor with."""
-    step, began_s = calls_step(part), time.monotonic()
+    step, timed_s = calls_step(part), 0.0
     course.display.begin(step.label)
     try:
         for batch_size, sizes in direct.untimed_calls(part).items():
@@ -214,7 +226,9 @@ def separate_calls(course: Course, part: Part, arm: DirectArm | ArmFailed, serve
             with servers.paused():
                 rows = [(part.recipe.name, size, batch_size, repr(s)) for size, s in arm.calls_s(batch_size, sizes)]
             files.append(part.direct_calls_csv, results.DIRECT_CALLS_COLUMNS, rows)
+            timed_s += sum(float(call_s) for *_, call_s in rows)
     except ArmFailed as error:
         course.note(step, error.verdict)
         return
-    course.display.finish(step, f"{time.monotonic() - began_s:.1f} s")
+    course.display.finish(step, f"{timed_s:.1f} s")
+    course.spent(step.label, timed_s)

@@ -189,7 +189,7 @@ def wall(console: Console) -> pd.DataFrame:
         wall_s = time.monotonic() - began_s
         if done.returncode:
             console.print((done.stderr or done.stdout).strip().splitlines()[-1])
-        timed_s = results.read(out).timed_s
+        timed_s = results.read(out).wall["timed_s"].sum()
     row = {"Experiment": EXPERIMENT.name, "Wall": f"{wall_s:.1f} s", "Timed": f"{timed_s:.1f} s"}
     return pd.DataFrame([{**row, "Wall / timed": f"{wall_s / timed_s:.2f}"}])
 

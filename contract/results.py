@@ -25,6 +25,9 @@ PLAN_COLUMNS = (
     "baseline_order",  # that of the baseline run that it is compared with
 )
 
+WALL_CSV = "wall.csv"  # where an experiment's time went: since the step before, and of that on a clock
+WALL_COLUMNS = ("step", "wall_s", "timed_s")
+
 EXPERIMENT_JSON = "experiment.json"
 EXPECTED_JSON = "expected.json"
 MANIFEST_JSON = "manifest.json"

@@ -78,6 +78,11 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert (table["instrument_s"] > 0).all()
     assert ((table["p50_ms"] <= table["p90_ms"]) & (table["p99_ms"] <= table["max_ms"])).all()
 
+    wall = pd.read_csv(out / "wall.csv")
+    assert ((wall["timed_s"] >= 0) & (wall["timed_s"] <= wall["wall_s"])).all()
+    assert (wall["timed_s"] > 0).sum() == 2 + 4 + 1 + 4  # baseline, served, separate calls, on the null system
+    assert f"The runs took {wall['wall_s'].sum():.0f} s in all, of which {wall['timed_s'].sum():.0f} s" in done.stdout
+
     before = run_folders(out)
     again = command("-m", "bench", "run", experiment, "--out", out)
     assert again.returncode == 0

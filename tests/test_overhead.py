@@ -47,6 +47,7 @@ def results(served=SERVED, baseline=BASELINE, rule="missing") -> Results:
         instrument=pd.DataFrame(
             {"recipe": "echo", "batch_size": 8, "concurrency": [1, 4], "request_s": [0.001, 0.0005]}
         ),
+        wall=pd.DataFrame({"step": ["a", "b"], "wall_s": [20.0, 5.0], "timed_s": [20.0, 0.0]}),
         idle=pd.DataFrame({"batch_size": [8], "elapsed_s": [10.0], "server_cpu_s": [0.02]}),
         manifests=[MANIFEST],
         pooled=[],
@@ -188,6 +189,13 @@ def test_what_the_servers_used_while_the_direct_arm_was_timed_is_said():
     """It is measured, not supposed."""
     assert text.idleness(results().idle).endswith("10.0 s in all, the servers used 0.02 s of CPU.")
     assert "not known" in text.idleness(pd.DataFrame())
+
+
+def test_how_much_of_the_time_was_timed_is_said():
+    """What the harness takes is no secret."""
+    assert text.wall(results().wall) == "The runs took 25 s in all, of which 20 s were timed (1.25 ×)."
+    assert "not known" in text.wall(pd.DataFrame())
+    assert text.wall(results().wall.assign(timed_s=0.0)) == "The runs took 25 s in all, of which 0 s were timed."
 
 
 def test_the_overhead_per_request_is_a_table_of_concurrencies():
