@@ -104,7 +104,7 @@ def known_baselines(recipe: Recipe, environment: dict[str, str]) -> Iterator[dic
 
 def _start_server(stack: ExitStack, session: Session) -> Server:
     recipe, environment, folder = session.recipe, session.environment, session.folder
-    expected = scripts.direct_answers(recipe, folder, environment)
+    expected = stack.enter_context(scripts.direct_answers(recipe, folder, environment))
     return stack.enter_context(
         serving(
             recipe,

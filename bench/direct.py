@@ -6,11 +6,12 @@ Owns the talk with that process. It is idle in between: blocked on its standard 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.plan import Part
 from bench.processes import Process, running
 from bench.scripts import baseline_command, reason_of
-from contract import files, results
+from contract import answers, files, results
 from contract.recipe import Recipe
 from contract.verdicts import Verdict
 
@@ -29,10 +30,15 @@ class ArmFailed(Exception):
 
 
 class DirectArm:
-    """A baseline process that is ready."""
+    """A baseline process."""
 
-    def __init__(self, process: Process, totals: Path, calls: Path, tick: Callable[[], None]) -> None:
-        self._process, self._totals, self._calls, self._tick = process, totals, calls, tick
+    def __init__(self, process: Process, expected: Path, totals: Path, calls: Path, tick: Callable[[], None]) -> None:
+        self._process, self._expected, self._totals, self._calls, self._tick = process, expected, totals, calls, tick
+
+    def answers(self) -> list[Any]:
+        """Wait until the process is ready; return its answers to the example. Raises ArmFailed."""
+        wait(self._process, self._expected.exists, self._tick)
+        return answers.read(self._expected)
 
     def total_s(self, batch_size: int) -> float:
         """Return the seconds of one run at that batch size, made now. Raises ArmFailed."""
@@ -57,10 +63,7 @@ class DirectArm:
 def direct_arm(
     recipe: Recipe, folder: Path, examples: int, environment: Mapping[str, str], tick: Callable[[], None]
 ) -> Iterator[DirectArm]:
-    """Start a baseline process in a part's folder; yield it once it has written the right answers there.
-
-    Raises ArmFailed if it ends before.
-    """
+    """Have a baseline process in a part's folder for as long as the ``with`` block lasts; it is not ready at once."""
     expected = folder / results.EXPECTED_JSON
     totals, calls = (folder / (name + UNFINISHED) for name in (results.BASELINE_CSV, results.DIRECT_CALLS_CSV))
     for path in (expected, totals, calls):
@@ -68,8 +71,7 @@ def direct_arm(
     command = [*baseline_command(recipe, expected), "--examples", str(examples), "--on-request"]
     command += ["--csv", str(totals), "--calls-csv", str(calls)]
     with running("baseline", command, environment, folder / "baseline.log") as process:
-        wait(process, expected.exists, tick)
-        yield DirectArm(process, totals, calls, tick)
+        yield DirectArm(process, expected, totals, calls, tick)
     for path in (totals, calls):
         path.unlink(missing_ok=True)
 

@@ -5,8 +5,8 @@ Owns the course of an experiment. What is to be made is told by ``bench.steps``;
 """
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,18 +101,17 @@ def make_part(course: Course, part: Part, to_make: Waiting) -> None:
     display.begin(f"round {part.round}, {part.recipe.name}, starting the predictor and {part.system}")
     conditions = conditions_of(course, part, about={"round": part.round, "system": part.system})
 
-    def start() -> AbstractContextManager[Server]:
-        if not part.expected_json.exists():
-            raise ServerFailed("the baseline gave no answers that could be expected of one")
-        return server_of(course, part, part.system, max(SERVER_TIMEOUT_S, conditions.timeout_s))
+    with direct_arm(part.recipe, part.folder, part.examples, experiment.environment, display.tick) as arm:
 
-    with ExitStack() as stack:
-        arm: DirectArm | ArmFailed
-        try:
-            starting = direct_arm(part.recipe, part.folder, part.examples, experiment.environment, display.tick)
-            arm = stack.enter_context(starting)
-        except ArmFailed as error:
-            arm = error
+        def expected() -> list[Any]:
+            try:
+                return arm.answers()
+            except ArmFailed as error:
+                raise ServerFailed("the baseline gave no answers that could be expected of one") from error
+
+        def start() -> AbstractContextManager[Server]:
+            return server_of(course, part, part.system, expected, max(SERVER_TIMEOUT_S, conditions.timeout_s))
+
         with Servers(start, display.tick) as servers:
             for run in to_make.runs:
                 display.begin(step_of(part, run).label)
@@ -134,7 +133,8 @@ def make_instrument(course: Course, unit: Instrument, to_make: Waiting) -> None:
     conditions = conditions_of(course, unit, about={"round": 0, "system": results.NULL_SYSTEM}, tolerated=TOLERATED)
 
     def start() -> AbstractContextManager[Server]:
-        return server_of(course, unit, results.NULL_SYSTEM, conditions.timeout_s)
+        expected = answers.read(unit.expected_json)
+        return server_of(course, unit, results.NULL_SYSTEM, lambda: expected, conditions.timeout_s)
 
     with Servers(start, course.display.tick) as servers:
         for run in served_runs:
@@ -152,13 +152,13 @@ def conditions_of(
 
 
 def server_of(
-    course: Course, unit: Part | Instrument, system: str, request_timeout_s: int
+    course: Course, unit: Part | Instrument, system: str, expected: Callable[[], list[Any]], request_timeout_s: int
 ) -> AbstractContextManager[Server]:
     """Return a server of a unit's recipe, not started yet."""
     return serving(
         unit.recipe,
         systems.load(system),
-        answers.read(unit.expected_json),
+        expected,
         free_port(),
         request_timeout_s,
         course.experiment.environment,
@@ -167,15 +167,14 @@ def server_of(
     )
 
 
-def baseline_run(course: Course, part: Part, run: BaselineRun, arm: DirectArm | ArmFailed, servers: Servers) -> None:
+def baseline_run(course: Course, part: Part, run: BaselineRun, arm: DirectArm, servers: Servers) -> None:
     """Time the direct arm at one batch size, while the server is idle."""
     step, total_s = step_of(part, run), 0.0
     failure = part.folder / results.BASELINE_FAILURE_JSON.format(run.batch_size)
     failure.unlink(missing_ok=True)
     try:
-        if isinstance(arm, ArmFailed):
-            raise arm
         with servers.paused():
+            arm.answers()  # it is ready
             before_s, began_s = servers.cpu_s(), time.monotonic()
             total_s = arm.total_s(run.batch_size)
             elapsed_s, used_s = time.monotonic() - began_s, servers.cpu_s() - before_s
@@ -215,14 +214,12 @@ def served_run(course: Course, step: Step, run: ServedRun, conditions: served.Co
     course.note(step, verdict, total_s)
 
 
-def separate_calls(course: Course, part: Part, arm: DirectArm | ArmFailed, servers: Servers) -> None:
+def separate_calls(course: Course, part: Part, arm: DirectArm, servers: Servers) -> None:
     """Time separate direct calls of the sizes that the server called the predictor with."""
     step, timed_s = calls_step(part), 0.0
     course.display.begin(step.label)
     try:
         for batch_size, sizes in direct.untimed_calls(part).items():
-            if isinstance(arm, ArmFailed):
-                raise arm
             with servers.paused():
                 rows = [(part.recipe.name, size, batch_size, repr(s)) for size, s in arm.calls_s(batch_size, sizes)]
             files.append(part.direct_calls_csv, results.DIRECT_CALLS_COLUMNS, rows)

@@ -4,7 +4,8 @@ Owns which script is a recipe's.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,20 @@ def baseline_command(recipe: Recipe, expected: Path) -> list[str]:
     return [sys.executable, str(script), *names_recipe, "--expected", str(expected)]
 
 
-def direct_answers(recipe: Recipe, folder: Path, environment: Mapping[str, str]) -> list[Any]:
-    """Return the direct arm's answers to the recipe's example, from a process of its own. Raises RunFailed."""
+@contextmanager
+def direct_answers(recipe: Recipe, folder: Path, environment: Mapping[str, str]) -> Iterator[Callable[[], list[Any]]]:
+    """Ask the direct arm, in a process of its own, for its answers to the recipe's example.
+
+    Yields a function that waits for them and returns them, or raises RunFailed.
+    """
     path = folder / results.EXPECTED_JSON
-    _call_baseline([*baseline_command(recipe, path), "--runs", "0"], environment, folder)
-    return answers.read(path)
+    with running("baseline", [*baseline_command(recipe, path), "--runs", "0"], environment, _log(folder)) as process:
+
+        def wait() -> list[Any]:
+            _wait(process)
+            return answers.read(path)
+
+        yield wait
 
 
 def time_baseline(
@@ -49,9 +59,17 @@ def time_baseline(
 
 
 def _call_baseline(command: list[str], environment: Mapping[str, str], folder: Path) -> None:
-    with running("baseline", command, environment, folder / "baseline.log") as process:
-        while (exit_code := process.wait(POLL_S)) is None:
-            pass
+    with running("baseline", command, environment, _log(folder)) as process:
+        _wait(process)
+
+
+def _log(folder: Path) -> Path:
+    return folder / "baseline.log"
+
+
+def _wait(process: Process) -> None:
+    while (exit_code := process.wait(POLL_S)) is None:
+        pass
     if exit_code:
         raise RunFailed(reason_of(process, exit_code))
 

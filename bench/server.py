@@ -90,7 +90,7 @@ class Server:
 def serving(
     recipe: Recipe,
     system: systems.System,
-    expected: list[Any],
+    expected: Callable[[], list[Any]],
     port: int,
     request_timeout_s: int,
     environment: Mapping[str, str],
@@ -100,22 +100,24 @@ def serving(
 ) -> Iterator[Server]:
     """Serve ``recipe`` for as long as the ``with`` block lasts.
 
-    ``expected`` are the direct arm's answers to the example; the block is entered once the server gives them.
-    Raises ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``; ``tick`` is called
-    often while the server starts. ``listen`` is the address that it listens on.
+    ``expected`` returns the direct arm's answers to the example, and may wait for them while the server loads its
+    model: its predictor is not called before. The block is entered once the server gives those answers. Raises
+    ServerFailed if it does not. The processes' logs are appended to in the folder ``logs``; ``tick`` is called often
+    while the server starts. ``listen`` is the address that it listens on.
     """
     address = f"http://{LOOPBACK if listen in ALL_ADDRESSES else listen}:{port}"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="serving-", ignore_cleanup_errors=True)))
         copy = copy_to(recipe, folder)
-        calls.install(str(copy))
-        answers.write(copy / results.EXPECTED_JSON, expected)
+        calls.install(str(copy), awaited=results.EXPECTED_JSON)
         started: list[Process] = []
         for process in system.processes(copy, listen, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
+            if len(started) == 1:
+                answers.write(copy / results.EXPECTED_JSON, expected())
             wait_until_up(process, started, tick)
-        wait_until_right(recipe, expected, address, started)
+        wait_until_right(recipe, expected(), address, started)
         yield Server(address, started, system.facts(copy), system, copy)
 
 

@@ -21,9 +21,7 @@ from bench.experiment import Experiment
 from bench.processes import free_port
 from bench.run import run
 from bench.server import serving
-from contract import answers
 from contract.recipe import load
-from contract.results import EXPECTED_JSON
 
 DELAYS_MS = (5.0, 20.0, 50.0)
 RELATIVE, ABSOLUTE_MS = 0.01, 0.2
@@ -112,9 +110,8 @@ def baseline_s(has_server: bool) -> float:
         folder = Path(name)
         arm = stack.enter_context(direct_arm(recipe, folder, ZERO_EXAMPLES, {}, lambda: None))
         if has_server:
-            expected = answers.read(folder / EXPECTED_JSON)
             system = systems.load("fastdeploy")
-            server = stack.enter_context(serving(recipe, system, expected, free_port(), 3600, {}, folder))
+            server = stack.enter_context(serving(recipe, system, arm.answers, free_port(), 3600, {}, folder))
             stack.enter_context(server.paused())
         arm.total_s(ZERO_BATCH_SIZE)  # the first long call of a process is slower
         return arm.total_s(ZERO_BATCH_SIZE)

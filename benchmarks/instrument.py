@@ -23,7 +23,9 @@ from rich.console import Console
 
 import systems
 from analysis import results, text
+from bench import experiment as experiments
 from bench import manifest
+from bench.experiment import Experiment
 from bench.processes import free_port
 from bench.server import serving
 from benchmarks import scaling
@@ -41,7 +43,7 @@ FILE_RECIPE = {
     "predictor.py": "def predictor(inputs, batch_size=1):\n    return [len(given) for given in inputs]\n",
 }
 PAGE = ROOT / "docs" / "instrument.md"
-EXPERIMENT = ROOT / "experiments" / "quick.toml"
+EXPERIMENT, FULL = (ROOT / "experiments" / name for name in ("quick.toml", "full.toml"))
 REFERENCES = ("wrk", "FastHttpUser")
 INTRODUCTION = """# How lean the instrument is
 
@@ -59,7 +61,9 @@ per second show that; the CPU time of the workers per request does not. `with a 
 requests per second of so many workers, in those of one.
 
 The last table is of a whole experiment: its wall time from command to report, and the seconds of it on which a clock
-ran.
+ran. The row below is reckoned from it: the same cells with the examples and rounds of `{full}`, where a run
+takes as much longer as it has more examples, and everything that is not on a clock takes as long as it did, in each
+round anew.
 """
 
 
@@ -147,7 +151,7 @@ def null_server(recipe: Recipe, folder: Path, core: int) -> Iterator[tuple[str, 
     expected = list(recipe.example) if recipe.name == "echo" else [len(given) for given in recipe.example]
     path = folder / f"{recipe.name}-{EXPECTED_JSON}"
     answers.write(path, expected)
-    with serving(recipe, systems.load("null"), expected, free_port(), 3600, {}, folder) as server:
+    with serving(recipe, systems.load("null"), lambda: expected, free_port(), 3600, {}, folder) as server:
         for pid, _ in server.members():
             psutil.Process(pid).cpu_affinity([core])
         yield server.address, path
@@ -189,16 +193,38 @@ def wall(console: Console) -> pd.DataFrame:
         wall_s = time.monotonic() - began_s
         if done.returncode:
             console.print((done.stderr or done.stdout).strip().splitlines()[-1])
-        timed_s = results.read(out).wall["timed_s"].sum()
-    row = {"Experiment": EXPERIMENT.name, "Wall": f"{wall_s:.1f} s", "Timed": f"{timed_s:.1f} s"}
-    return pd.DataFrame([{**row, "Wall / timed": f"{wall_s / timed_s:.2f}"}])
+        found = results.read(out)
+    timed_s = found.wall["timed_s"].sum()
+    full, _ = experiments.read(FULL)
+    full_timed_s = timed_with(found, full)
+    full_wall_s = full_timed_s + full.rounds * (wall_s - timed_s)
+    rows = [(EXPERIMENT.name, wall_s, timed_s), (f"the same cells of {FULL.name}", full_wall_s, full_timed_s)]
+    return pd.DataFrame(
+        {
+            "Experiment": name,
+            "Wall": f"{wall:,.1f} s",
+            "Timed": f"{timed:,.1f} s",
+            "Wall / timed": f"{wall / timed:.3f}",
+        }
+        for name, wall, timed in rows
+    )
+
+
+def timed_with(found: results.Results, full: Experiment) -> float:
+    """Return the seconds on a clock that the cells of one round would take with the examples and rounds of ``full``."""
+    runs = pd.concat([found.baseline, found.served])
+    examples = runs["recipe"].map(full.examples_of)
+    rest_s = (
+        found.wall["timed_s"].sum() - runs["total_s"].sum()
+    )  # separate calls, which are not more with more examples
+    return full.rounds * float((runs["total_s"] * examples / runs["examples"]).sum() + rest_s)
 
 
 def page_of(tables: list[str], repetitions: int, seconds: float) -> str:
     """Return the page of the docs."""
     machine, python = manifest.machine(), manifest.versions()["python"]
     made_on = f"{machine['processor']}, {machine['cores']} cores, Python {python}, {datetime.now(UTC):%Y-%m-%d}"
-    times = {"users": scaling.USERS, "small_s": seconds, "large_s": FILE_TIMES * seconds}
+    times = {"users": scaling.USERS, "small_s": seconds, "large_s": FILE_TIMES * seconds, "full": FULL.name}
     return "\n\n".join([INTRODUCTION.format(repetitions=repetitions, made_on=made_on, **times), *tables]) + "\n"
 
 

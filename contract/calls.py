@@ -1,8 +1,9 @@
 """The log of a predictor's calls: the same wrapper in both arms, a few microseconds a call.
 
-Owns the wrapper and the format of a call. Needs the standard library only, and nothing of this project: a copy of this
-file is put beside a served recipe, whose interpreter may be another. Times are of the machine's monotonic clock, which
-all processes of one machine share: ``time.perf_counter_ns`` is CLOCK_MONOTONIC on Linux.
+Owns the wrapper, the format of a call, and when a served predictor is ready for its first one. Needs the standard
+library only, and nothing of this project: a copy of this file is put beside a served recipe, whose interpreter may be
+another. Times are of the machine's monotonic clock, which all processes of one machine share:
+``time.perf_counter_ns`` is CLOCK_MONOTONIC on Linux.
 """
 
 import functools
@@ -14,6 +15,7 @@ from typing import Any, Callable
 COLUMNS = ("start_ns", "end_ns", "inputs", "batch_size")
 LOG = "calls.log"
 MODULE = "_logged_calls"
+POLL_S = 0.05
 
 Write = Callable[[int, int, int, int], object]
 
@@ -48,19 +50,29 @@ def to_file(path: str) -> Write:
     return write
 
 
+def wait_for(path: str) -> None:
+    """Return once there is a file at ``path``."""
+    while not os.path.exists(path):
+        time.sleep(POLL_S)
+
+
 _FOOTER = """
 
-# Added to this copy of the recipe: each call of the predictor is logged.
+# Added to this copy of the recipe: each call of the predictor is logged, and none is made too early.
 import os as _os
 import {module} as _calls
-_log = _os.path.join(_os.path.dirname(_os.path.abspath(__file__)), {log!r})
-predictor = _calls.logged(predictor, _calls.to_file(_log))
+_folder = _os.path.dirname(_os.path.abspath(__file__))
+predictor = _calls.logged(predictor, _calls.to_file(_os.path.join(_folder, {log!r})))
+_calls.wait_for(_os.path.join(_folder, {awaited!r}))
 """
 
 
-def install(folder: str) -> None:
-    """Have the predictor of a recipe's copy log its calls into the copy's folder, in the file ``LOG``."""
+def install(folder: str, awaited: str) -> None:
+    """Have the predictor of a recipe's copy log its calls into the copy's folder, in the file ``LOG``.
+
+    It can be imported, its model loaded, before it may be used: the import ends once the folder holds ``awaited``.
+    """
     with open(__file__) as own, open(os.path.join(folder, MODULE + ".py"), "w") as copy:
         copy.write(own.read())
     with open(os.path.join(folder, "predictor.py"), "a") as file:
-        file.write(_FOOTER.format(module=MODULE, log=LOG))
+        file.write(_FOOTER.format(module=MODULE, log=LOG, awaited=awaited))

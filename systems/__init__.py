@@ -62,7 +62,8 @@ class System(Protocol):
     def processes(self, recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
         """Return the processes, in the order of starting, that serve the recipe copied to that folder.
 
-        The folder also holds the direct arm's answers to the example (``contract.results.EXPECTED_JSON``).
+        The predictor there can be imported at once, but not called before the folder holds the direct arm's answers
+        to the example (``contract.results.EXPECTED_JSON``).
         """
 
     def facts(self, recipe: Path) -> Dict[str, float]:

@@ -23,7 +23,7 @@ import httptools
 import msgpack
 import uvloop
 
-from contract import answers, results
+from contract import answers, calls, results
 from contract.recipe import load
 
 UNIQUE_ID = re.compile(rb"[?&]unique_id=([^&]*)")
@@ -46,6 +46,7 @@ class Canned:
 
     def __init__(self, folder: Path) -> None:
         self._example = load(folder).example
+        calls.wait_for(str(folder / results.EXPECTED_JSON))
         self._answers = answers.read(folder / results.EXPECTED_JSON)
         self._known: dict[tuple[bytes, int, bytes, bytes], bytes] = {}
 

@@ -87,7 +87,9 @@ def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real fastDeploy that serves the echo recipe."""
     chosen = recipe.load("echo")
     logs = tmp_path_factory.mktemp("echo-server")
-    with serving(chosen, systems.load("fastdeploy"), list(chosen.example), free_port(), 480, {}, logs) as server:
+    with serving(
+        chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 480, {}, logs
+    ) as server:
         yield server
 
 

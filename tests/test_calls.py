@@ -51,7 +51,8 @@ def test_a_copy_of_a_recipe_logs_beside_itself(tmp_path: Path):
     folder = write_recipe(
         tmp_path / "mine", predictor="def predictor(inputs, batch_size=1): return [9 for _ in inputs]"
     )
-    calls.install(str(folder))
+    calls.install(str(folder), awaited="go")
+    (folder / "go").touch()
     code = "import predictor; print(predictor.predictor([1, 2], batch_size=2), predictor.predictor.__name__)"
     done = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '.'); {code}"], cwd=folder,
                           capture_output=True, text=True, check=True)  # fmt: skip

@@ -172,7 +172,7 @@ def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp
         chosen = recipe.load("echo")
         servers = [
             stack.enter_context(
-                serving(chosen, systems.load("fastdeploy"), list(chosen.example), free_port(), 480, {}, logs)
+                serving(chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 480, {}, logs)
             )
             for logs in [tmp_path / f"server-{number}" for number in range(SERVERS)]
             if logs.mkdir() is None
@@ -316,7 +316,7 @@ def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minut
     """FastDeploy forgets a request some 40 s after its answer."""
     slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"
     chosen = recipe.load(write_recipe(tmp_path / "slow", predictor=slow))
-    with serving(chosen, systems.load("fastdeploy"), ["a"], free_port(), 480, {}, tmp_path) as server:
+    with serving(chosen, systems.load("fastdeploy"), lambda: ["a"], free_port(), 480, {}, tmp_path) as server:
         options = *processes(2), "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
         done = locust(chosen.folder, server.address, *options)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -45,7 +45,7 @@ def connections_of(host: str) -> int:
 
 
 def null_server(folder: Path, expected: list[object], logs: Path):
-    return serving(recipe.load(str(folder)), systems.load("null"), expected, free_port(), 480, {}, logs)
+    return serving(recipe.load(str(folder)), systems.load("null"), lambda: expected, free_port(), 480, {}, logs)
 
 
 def test_memory_stays_flat_over_a_long_run(tmp_path: Path):

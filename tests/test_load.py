@@ -90,7 +90,7 @@ def unreliable_server(example: str, expected: list[str], logs: Path) -> Iterator
     """Serve the unreliable recipe with a harmless example of its own; what the load sends is ``example``."""
     chosen = recipe.load(UNRELIABLE)
     answers.write(logs / "expected.json", expected)
-    with serving(chosen, systems.load("fastdeploy"), ["fine"], free_port(), 480, {}, logs) as server:
+    with serving(chosen, systems.load("fastdeploy"), lambda: ["fine"], free_port(), 480, {}, logs) as server:
         yield server
 
 

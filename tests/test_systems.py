@@ -35,7 +35,7 @@ def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_
     chosen, expected = served
     system, port = systems.load(name), free_port()
     before = sorted(chosen.folder.rglob("*"))
-    with serving(chosen, system, expected, port, 60, {}, tmp_path) as server:
+    with serving(chosen, system, lambda: expected, port, 60, {}, tmp_path) as server:
         assert ask(chosen, server.address) == expected
         assert all(isinstance(value, int | float) for value in server.facts.values())
         assert [process.exit_code for process in server.processes] == [None] * len(server.processes)
@@ -46,6 +46,35 @@ def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_
     assert not is_taken(port)
 
 
+@pytest.mark.parametrize("name", systems.available())
+def test_a_server_is_ready_only_after_the_right_answers_are_known(name: str, tmp_path: Path):
+    """It loads its model meanwhile; its predictor is not called."""
+    chosen, known_s = recipe.load(write_recipe(tmp_path / "mine")), []
+
+    def expected() -> list[str]:
+        time.sleep(1.5)
+        known_s.append(time.perf_counter_ns())
+        return ["a"]
+
+    (tmp_path / "logs").mkdir()
+    with serving(chosen, systems.load(name), expected, free_port(), 60, {}, tmp_path / "logs") as server:
+        assert [line for line in server.calls() if int(line.split(",")[0]) < known_s[0]] == []
+
+
+@pytest.mark.parametrize("name", systems.available())
+def test_a_server_is_ended_when_the_right_answers_cannot_be_had(name: str, tmp_path: Path, no_orphans: None):
+    """And the reason is told."""
+
+    def expected() -> list[str]:
+        raise ServerFailed("there is no baseline")
+
+    with (
+        pytest.raises(ServerFailed, match="there is no baseline"),
+        serving(recipe.load("echo"), systems.load(name), expected, free_port(), 60, {}, tmp_path),
+    ):
+        pass
+
+
 # The null system has no other answers than those that it is given as the right ones.
 @pytest.mark.parametrize("name", sorted({*systems.available()} - {"null"}))
 def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
@@ -53,7 +82,7 @@ def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
     chosen = recipe.load("echo")
     with (
         pytest.raises(ServerFailed, match="but called directly it gives"),
-        serving(chosen, systems.load(name), ["else"], free_port(), 60, {}, tmp_path),
+        serving(chosen, systems.load(name), lambda: ["else"], free_port(), 60, {}, tmp_path),
     ):
         pass
 
@@ -62,7 +91,7 @@ def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
 def test_a_paused_server_uses_nothing_and_answers_afterwards(name: str, tmp_path: Path):
     """As if nothing had been; it is the same server."""
     chosen = recipe.load("echo")
-    with serving(chosen, systems.load(name), list(chosen.example), free_port(), 60, {}, tmp_path) as server:
+    with serving(chosen, systems.load(name), lambda: list(chosen.example), free_port(), 60, {}, tmp_path) as server:
         with server.paused():
             time.sleep(0.2)  # the signals arrive
             members, before_s = server.members(), server.cpu_s()
@@ -78,6 +107,8 @@ def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monk
         monkeypatch.setenv(name, "7")
     monkeypatch.setenv("ALLOW_PICKLE", "true")
     chosen = recipe.load("echo")
-    with serving(chosen, systems.load("fastdeploy"), list(chosen.example), free_port(), 123, {}, tmp_path) as server:
+    with serving(
+        chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 123, {}, tmp_path
+    ) as server:
         meta = requests.get(f"{server.address}/meta", timeout=20).json()
     assert (meta["timeout"], meta["is_pickle_allowed"]) == (123, False)
