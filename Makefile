@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy instrument test check report
+.PHONY: help setup bench web accuracy instrument tf1-stack test check report
 
 help:  ## show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
 
 setup: $(VENV)/installed  ## make .venv and install the pinned requirements
 
@@ -27,6 +27,9 @@ accuracy: setup  ## measure known delays and nothing at all; print truth, found 
 instrument: setup  ## compare the client with others on a server that does nothing; write docs/instrument.md (ten minutes)
 	benchmarks/fetch
 	$(BIN)/python -m benchmarks.instrument
+
+tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's page: TensorFlow 1.14 on Python 3.7
+	recipes/make-stack deepsegment_en 3.7
 
 test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ from contract.verdicts import RULES, Verdict
 MISSING = "missing"
 NOT_PLANNED = "–"
 # What a reader of the table has to know the version of; the manifests hold all the others.
-NAMED_VERSIONS = ("python", "fastdeploy", "locust", "tensorflow", "deepsegment", "torch", "efficientnet-pytorch")
+NAMED_VERSIONS = ("python", "fastdeploy", "tensorflow", "keras", "tf-keras", "deepsegment", "torch", "efficientnet-pytorch")
 LEAST = 0.001  # what is less than this is put as less
 # An overhead of less than this part of the baseline needs no sentence.
 NOTABLE = 0.1
@@ -224,11 +224,16 @@ def _made_with(manifests: list[dict[str, Any]]) -> Iterable[str]:
         return
     first = manifests[0]
     machine, versions = first["conditions"]["machine"], first["conditions"]["versions"]
-    named = ", ".join(f"{name} {versions[name]}" for name in NAMED_VERSIONS if name in versions)
+    stacks = {
+        name: ", ".join(f"{package} {each['stack'][package]}" for package in NAMED_VERSIONS if package in each["stack"])
+        for manifest in manifests
+        for name, each in manifest["conditions"]["recipes"].items()
+    }
     yield (
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         "client and server share it."
     )
-    yield f"Versions: {named}."
+    yield f"Load: locust {versions['locust']}, python {versions['python']}. Called and served by:"
+    yield from (f"- {name}: {stack}" for name, stack in stacks.items())
     days = sorted({manifest["written_at"][:10] for manifest in manifests})
     yield f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, at commit {_short(first['commit'])}."

@@ -178,6 +178,11 @@ class Measurement:
             files.append(self._options.calls_csv, results.DIRECT_CALLS_COLUMNS, rows)
 
 
+def is_foreign(chosen: recipe.Recipe) -> bool:
+    """Say whether a recipe has an environment of its own, and this process is not in it."""
+    return chosen.python != sys.executable and Path(chosen.python).parents[1].resolve() != Path(sys.prefix).resolve()
+
+
 def main(recipe_name: Optional[str] = None) -> int:
     """Run the command line for one recipe (or any, without a name). Returns the process's exit code."""
     options = build_parser(recipe_name).parse_args()
@@ -194,6 +199,8 @@ def main(recipe_name: Optional[str] = None) -> int:
     except ValueError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
+    if is_foreign(chosen):
+        os.execv(chosen.python, [chosen.python, *sys.argv])
     try:
         Measurement(chosen, options).make()
     except (ValueError, OSError) as error:  # a wrong answer; a full disk

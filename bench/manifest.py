@@ -4,11 +4,12 @@ Owns the gathering. The manifest's format, and what makes two runs alike, is ``c
 """
 
 import hashlib
-import importlib.metadata
+import json
 import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from packaging.requirements import Requirement
 
 from contract import manifest
 from contract.recipe import ROOT, Recipe
@@ -26,6 +28,17 @@ MEASURING = ("baseline", "contract", "locustfiles", "systems")
 SPEED_SETTINGS = re.compile(
     r"(OMP|MKL|OPENBLAS|NUMEXPR|TF|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
 )
+# Run by an interpreter that may be a Python of 2018, which knows no importlib.metadata.
+_TELL = """
+import json, platform
+try:
+    from importlib.metadata import distributions
+    found = {each.metadata["Name"]: each.version for each in distributions()}
+except ImportError:
+    from pkg_resources import working_set
+    found = {each.project_name: each.version for each in working_set}
+print(json.dumps(dict({name.lower(): version for name, version in found.items()}, python=platform.python_version())))
+"""
 
 
 def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], names: Iterable[str] = (), **run: Any) -> None:
@@ -47,6 +60,7 @@ def conditions(recipe: Recipe, environment: Mapping[str, str]) -> dict[str, Any]
             recipe.name: {
                 "fingerprint": recipe.fingerprint(),
                 "settings": {name: variables.get(name, "") for name in recipe.settings},
+                "stack": stack(recipe),
             }
         },
         "settings": {name: value for name, value in sorted(variables.items()) if SPEED_SETTINGS.match(name)},
@@ -81,16 +95,29 @@ def _processor() -> str:
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that requirements.txt pins."""
-    named = re.findall(r"^([A-Za-z0-9_.-]+)==", (ROOT / "requirements.txt").read_text(), flags=re.MULTILINE)
-    installed = {name: _version(name) for name in named}
-    return {"python": platform.python_version(), **{name: version for name, version in installed.items() if version}}
+    return _of(sys.executable, ROOT / "requirements.txt")
 
 
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def stack(recipe: Recipe) -> dict[str, str]:
+    """Return the versions of what calls and serves a recipe: Python, fastDeploy, and what the recipe requires."""
+    return _of(recipe.python, recipe.folder / "requirements.txt", "fastdeploy")
+
+
+def _of(python: str, requirements: Path, *more: str) -> dict[str, str]:
+    """Return the versions that an interpreter has of what a file requires of it."""
+    found = installed(python)
+    where = {"python_version": ".".join(found["python"].split(".")[:2])}
+    lines = requirements.read_text().splitlines() if requirements.exists() else []
+    required = [Requirement(line) for line in lines if line[:1].isalpha()]
+    named = [each.name for each in required if each.marker is None or each.marker.evaluate(where)]
+    return {name: found[name.lower()] for name in ["python", *more, *named] if name.lower() in found}
+
+
+@cache
+def installed(python: str) -> dict[str, str]:
+    """Return the versions of an interpreter (as ``python``) and of all packages that it has."""
+    told = subprocess.run([python, "-c", _TELL], capture_output=True, text=True, check=True)
+    return dict(json.loads(told.stdout))
 
 
 @cache

@@ -111,7 +111,7 @@ def serving(
         copy = copy_to(recipe, folder)
         calls.install(str(copy), awaited=results.EXPECTED_JSON)
         started: list[Process] = []
-        for process in system.processes(copy, listen, port, request_timeout_s):
+        for process in system.processes(copy, recipe.python, listen, port, request_timeout_s):
             variables, log = {**environment, **process.environment}, logs / f"{process.name}.log"
             started.append(stack.enter_context(running(process.name, process.command, variables, log)))
             if len(started) == 1:

@@ -42,6 +42,12 @@ class Recipe:
     settings: Tuple[str, ...] = ()
 
     @property
+    def python(self) -> str:
+        """The interpreter that it is called and served by: of its own environment, ``.venv``, where it has one."""
+        own = self.folder / ".venv" / "bin" / "python"
+        return str(own) if own.exists() else sys.executable
+
+    @property
     def input_type(self) -> str:
         """``json``, or ``msgpack`` (FILE input) when the example holds what JSON cannot: bytes."""
         try:

@@ -46,7 +46,8 @@ def serve(recipe: Recipe, options: argparse.Namespace) -> int:
         copy = copy_to(recipe, Path(folder))
         started = []  # type: List[subprocess.Popen[bytes]]
         try:
-            for process in systems.load("fastdeploy").processes(copy, options.host, options.port, REQUEST_TIMEOUT_S):
+            address = options.host, options.port
+            for process in systems.load("fastdeploy").processes(copy, sys.executable, *address, REQUEST_TIMEOUT_S):
                 started.append(subprocess.Popen(process.command, env=environment(process)))
                 while not process.is_up() and not ended(started):
                     time.sleep(POLL_S)

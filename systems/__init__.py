@@ -59,8 +59,10 @@ class System(Protocol):
 
     LABEL: str
 
-    def processes(self, recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+    def processes(self, recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
         """Return the processes, in the order of starting, that serve the recipe copied to that folder.
+
+        ``python`` is the interpreter that the recipe's predictor needs; one that calls no predictor may have another.
 
         The predictor there can be imported at once, but not called before the folder holds the direct arm's answers
         to the example (``contract.results.EXPECTED_JSON``).

@@ -4,7 +4,6 @@ Owns how it is started. The environment variable ``DELAY_MS`` (an experiment's `
 The overhead that is found of this system has to be that delay, once the instrument's own share is taken off.
 """
 
-import sys
 from pathlib import Path
 from typing import Dict, List
 
@@ -14,10 +13,10 @@ LABEL = "known delay"
 TOLD = "delay_ms"  # the file in which the server tells its delay
 
 
-def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
     """Return the one process."""
     options = ("--host", host, "--port", str(port), "--delayed", str(recipe / TOLD))
-    return [ServerProcess("delay", (sys.executable, str(FOLDER / "_instant.py"), str(recipe), *options))]
+    return [ServerProcess("delay", (python, str(FOLDER / "_instant.py"), str(recipe), *options))]
 
 
 def facts(recipe: Path) -> Dict[str, float]:

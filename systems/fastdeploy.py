@@ -5,7 +5,6 @@ reads plain names such as HOST and TIMEOUT from the environment, which may be se
 """
 
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -16,7 +15,7 @@ LABEL = "fastDeploy"
 REST_WORKERS = 3  # fastDeploy's default
 
 
-def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
     """Return the predictor loop and the REST server, as fastDeploy's own documentation starts them."""
     settings = {
         "HOST": host,
@@ -31,7 +30,7 @@ def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> Lis
     }
 
     def command(part: str) -> Tuple[str, ...]:
-        return (sys.executable, "-m", "fastdeploy", part, "--recipe", str(recipe))
+        return (python, "-m", "fastdeploy", part, "--recipe", str(recipe))
 
     return [
         # Both make the same tables where there are none yet: the REST process waits until the loop has.

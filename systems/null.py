@@ -12,7 +12,7 @@ from systems import FOLDER, RequestRecord, ServerProcess
 LABEL = "null system"
 
 
-def processes(recipe: Path, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
+def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
     """Return the one process, which answers everything within any time."""
     command = (sys.executable, str(FOLDER / "_instant.py"), str(recipe), "--host", host, "--port", str(port))
     return [ServerProcess("null", command)]
