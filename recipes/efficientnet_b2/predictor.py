@@ -1,6 +1,7 @@
 """EfficientNet-B2 (the ``efficientnet-pytorch`` library's own) on image files: the five most probable ImageNet classes.
 
-Owns decoding, preprocessing and the choice of weights. Environment variable ``EFFICIENTNET_B2_WEIGHTS``:
+Owns decoding, preprocessing, the choice of weights and how the network is executed. Environment variable
+``EFFICIENTNET_B2_WEIGHTS``:
 
 - unset or ``random``: weights drawn from a fixed seed. Prediction takes as long as with trained ones; its answers mean
   nothing.
@@ -8,6 +9,8 @@ Owns decoding, preprocessing and the choice of weights. Environment variable ``E
 - anything else: the path of a local file with trained weights, in upstream's format.
 
 Every answer names the weights that it was made with.
+
+Environment variable ``EFFICIENTNET_B2_EXECUTION``: one of ``EXECUTIONS``, by default ``traced``; README.md says why.
 """
 
 import io
@@ -19,6 +22,9 @@ from efficientnet_pytorch import EfficientNet
 from PIL import Image
 
 ARCHITECTURE = "efficientnet-b2"
+# Each does what those before it do, and one thing more: the library as it is, tensors with the channels last, the network
+# traced and frozen, and most of its arithmetic in bfloat16.
+EXECUTIONS = ("plain", "channels_last", "traced", "bfloat16")
 IMAGE_SIZE = EfficientNet.get_image_size(ARCHITECTURE)  # 260
 SEED = 0
 TOP = 5
@@ -67,7 +73,33 @@ def load_model(weights):
     # the same function with half the memory, and faster.
     for module in [model, *model._blocks]:
         module._swish = torch.nn.SiLU(inplace=True)
-    return model.eval().to(memory_format=torch.channels_last), label
+    return model.eval(), label
+
+
+def executed(model, execution):
+    """Return ``(call, memory_format)``: what predicts a batch, and the layout in memory that it wants of it."""
+    if execution not in EXECUTIONS:
+        raise ValueError(
+            "EFFICIENTNET_B2_EXECUTION={!r} is unknown; choose one of {}".format(execution, ", ".join(EXECUTIONS))
+        )
+    steps = EXECUTIONS[: EXECUTIONS.index(execution) + 1]
+    memory_format = torch.channels_last if "channels_last" in steps else torch.contiguous_format
+    model = model.to(memory_format=memory_format)
+    if "traced" not in steps:
+        return model, memory_format
+    images = torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE).contiguous(memory_format=memory_format)
+    with torch.no_grad(), torch.autocast("cpu", enabled="bfloat16" in steps, cache_enabled=False):
+        return torch.jit.freeze(torch.jit.trace(model, images)), memory_format
+
+
+def warm_up():
+    """Predict until nothing more is compiled: a traced network is optimised in its first two calls, for half a second.
+
+    FastDeploy's start-up tuner times the first call of each size.
+    """
+    blank = numpy.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), dtype=numpy.float32)
+    for size in (1, 2, 1):
+        predict_batch([blank] * size)
 
 
 def preprocess(image_bytes):
@@ -83,9 +115,10 @@ def preprocess(image_bytes):
 
 def predict_batch(batch):
     """Return the five most probable (class id, probability) for each of the preprocessed images in ``batch``."""
-    pixels = torch.from_numpy(numpy.stack(batch)).permute(0, 3, 1, 2)  # a channels-last view, nothing is copied
+    images = torch.from_numpy(numpy.stack(batch)).permute(0, 3, 1, 2)  # a channels-last view: nothing is copied
     with torch.no_grad():
-        probabilities, classes = model(pixels).softmax(dim=1).topk(TOP)
+        scores = call(images.contiguous(memory_format=memory_format)).float()
+        probabilities, classes = scores.softmax(dim=1).topk(TOP)
     return [list(map(list, zip(ids, values))) for ids, values in zip(classes.tolist(), probabilities.tolist())]
 
 
@@ -120,3 +153,5 @@ def predictor(inputs, batch_size=1):
 
 
 model, label = load_model(os.environ.get("EFFICIENTNET_B2_WEIGHTS", ""))
+call, memory_format = executed(model, os.environ.get("EFFICIENTNET_B2_EXECUTION", "traced"))
+warm_up()
