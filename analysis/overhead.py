@@ -41,7 +41,7 @@ def pairs(results: Results) -> pd.DataFrame:
     ).merge(baseline, how="left", on=["round", "recipe", "system", "batch_size"], suffixes=("", "_baseline"))
     merged = merged.merge(results.instrument, how="left", on=["recipe", "batch_size", "concurrency"])
     scale = EXAMPLES / merged["examples"]
-    merged["baseline_s"] *= scale
+    merged["baseline_s"] *= EXAMPLES / merged["baseline_examples"]
     merged["served_s"] = merged["total_s"] * scale
     merged["overhead_s"] = merged["served_s"] - merged["baseline_s"]
     merged["ratio"] = merged["served_s"] / merged["baseline_s"]

@@ -109,14 +109,14 @@ def part_folder(folder: Path, row: Any) -> Path:
 
 def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
     part = part_folder(folder, row)
-    key = row.round, row.recipe, row.system, row.batch_size, row.examples
+    key = row.round, row.recipe, row.system, row.batch_size, row.baseline_examples
     verdict, total_s = _failure(part / names.BASELINE_FAILURE_JSON.format(row.batch_size)), math.nan
     try:
         table = whole_rows(part / names.BASELINE_CSV)
         own = table[table["batch_size"] == row.batch_size] if len(table) else table
         if len(own):
             total_s, verdict = float(own["total_s"].iloc[-1]), VALID
-            if not total_s > 0 or int(own["examples"].iloc[-1]) != row.examples:
+            if not total_s > 0 or int(own["examples"].iloc[-1]) != row.baseline_examples:
                 raise ValueError("a row is cut short")
     except (ValueError, KeyError) as error:
         verdict = Verdict("files", f"{part / names.BASELINE_CSV} cannot be read: {error}")

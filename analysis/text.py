@@ -15,7 +15,16 @@ from contract.verdicts import RULES, Verdict
 MISSING = "missing"
 NOT_PLANNED = "–"
 # What a reader of the table has to know the version of; the manifests hold all the others.
-NAMED_VERSIONS = ("python", "fastdeploy", "tensorflow", "keras", "tf-keras", "deepsegment", "torch", "efficientnet-pytorch")
+NAMED_VERSIONS = (
+    "python",
+    "fastdeploy",
+    "tensorflow",
+    "keras",
+    "tf-keras",
+    "deepsegment",
+    "torch",
+    "efficientnet-pytorch",
+)
 LEAST = 0.001  # what is less than this is put as less
 # An overhead of less than this part of the baseline needs no sentence.
 NOTABLE = 0.1
@@ -197,14 +206,24 @@ def idleness(idle: pd.DataFrame) -> str:
 
 
 def _units(plan: pd.DataFrame) -> str:
-    counts = plan.groupby("recipe", sort=False)["examples"].first()
     sentence = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds (served / baseline in brackets)."
-    if all(counts == EXAMPLES):
+    counts = plan.groupby("recipe", sort=False)["baseline_examples"].first()
+    others = plan[plan["examples"] != plan["baseline_examples"]].drop_duplicates(
+        ["recipe", "batch_size", "concurrency"]
+    )
+    if all(counts == EXAMPLES) and others.empty:
         return sentence
-    if counts.nunique() == 1:
-        return f"{sentence} **Scaled**: every run had {counts.iloc[0]:,} examples."
-    runs = " and ".join(f"{examples:,} ({recipe})" for recipe, examples in counts.items())
-    return f"{sentence} **Scaled**: the runs had {runs} examples."
+    runs = (
+        f"every run had {counts.iloc[0]:,} examples"
+        if counts.nunique() == 1
+        else "the runs had "
+        + " and ".join(f"{examples:,} ({recipe})" for recipe, examples in counts.items())
+        + " examples"
+    )
+    more = ", ".join(f"{row.examples:,} ({cell_name(row)})" for row in others.itertuples())
+    return f"{sentence} **Scaled**: {runs}" + (
+        f"; those that needed more for a request per user: {more}." if more else "."
+    )
 
 
 def _short(commit: str | None) -> str:

@@ -174,7 +174,7 @@ def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tupl
     own_port = free_or_given(port, "--port")
     with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
         try:
-            yield by_hand.Session(chosen, description, own_port, experiment.environment, Path(folder)), experiment
+            yield by_hand.Session(chosen, description, own_port, experiment.variables(), Path(folder)), experiment
         except (scripts.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
             click.echo(f"error: {error}", err=True)
             sys.exit(2)

@@ -11,9 +11,10 @@ from typing import Any
 from bench.plan import Part
 from bench.processes import Process, running
 from bench.scripts import baseline_command, reason_of
+from bench.watch import Watch
 from contract import answers, files, results
 from contract.recipe import Recipe
-from contract.verdicts import Verdict
+from contract.verdicts import VALID, Verdict
 
 POLL_S = 0.05
 UNFINISHED = ".unfinished"
@@ -34,17 +35,18 @@ class DirectArm:
 
     def __init__(self, process: Process, expected: Path, totals: Path, calls: Path, tick: Callable[[], None]) -> None:
         self._process, self._expected, self._totals, self._calls, self._tick = process, expected, totals, calls, tick
+        self._stopped_for = VALID
 
     def answers(self) -> list[Any]:
         """Wait until the process is ready; return its answers to the example. Raises ArmFailed."""
-        wait(self._process, self._expected.exists, self._tick)
+        self._wait(self._expected.exists)
         return answers.read(self._expected)
 
     def total_s(self, batch_size: int) -> float:
         """Return the seconds of one run at that batch size, made now. Raises ArmFailed."""
         before = len(files.rows(self._totals))
         self._process.tell(f"run {batch_size}")
-        wait(self._process, lambda: len(files.rows(self._totals)) > before, self._tick)
+        self._wait(lambda: len(files.rows(self._totals)) > before)
         return float(files.rows(self._totals)[-1]["total_s"])
 
     def calls_s(self, batch_size: int, sizes: list[int]) -> Iterator[tuple[int, float]]:
@@ -55,8 +57,22 @@ class DirectArm:
         def timed() -> list[dict[str, str]]:
             return files.rows(self._calls)[before:]
 
-        wait(self._process, lambda: {int(row["inputs"]) for row in timed()} >= set(sizes), self._tick)
+        self._wait(lambda: {int(row["inputs"]) for row in timed()} >= set(sizes))
         yield from ((int(row["inputs"]), float(row["call_s"])) for row in timed())
+
+    def _wait(self, is_reached: Callable[[], bool]) -> None:
+        """Return once that is so. Raises ArmFailed if the process ends before, or is stopped for want of memory."""
+        watch = Watch(self._totals.parent)
+        while not is_reached():
+            self._tick()
+            exit_code = self._process.wait(POLL_S)
+            if not self._stopped_for.is_valid:
+                raise ArmFailed(self._stopped_for)
+            if exit_code is not None and not is_reached():
+                raise ArmFailed(Verdict("baseline", reason_of(self._process, exit_code)))
+            if not (verdict := watch.look()).is_valid:
+                self._stopped_for = verdict
+                self._process.stop()
 
 
 @contextmanager
@@ -74,15 +90,6 @@ def direct_arm(
         yield DirectArm(process, expected, totals, calls, tick)
     for path in (totals, calls):
         path.unlink(missing_ok=True)
-
-
-def wait(process: Process, is_reached: Callable[[], bool], tick: Callable[[], None]) -> None:
-    """Return once that is so. Raises ArmFailed if the process ends before."""
-    while not is_reached():
-        tick()
-        exit_code = process.wait(POLL_S)
-        if exit_code is not None and not is_reached():
-            raise ArmFailed(Verdict("baseline", reason_of(process, exit_code)))
 
 
 def untimed_calls(part: Part) -> dict[int, list[int]]:

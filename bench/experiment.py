@@ -3,6 +3,7 @@
 Owns reading and checking it. Every problem becomes one line that names the key and what would be right.
 """
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 import systems
 from contract.recipe import Recipe, load
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -27,6 +33,10 @@ LEAST_TIMEOUT_S = 480  # fastDeploy's default
 TIMEOUT_S_PER_EXAMPLE = 0.2
 
 
+# How many threads the model libraries compute with: OpenMP's (torch, oneDNN, NumPy), and TensorFlow's own.
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
 class ExperimentError(ValueError):
     """An experiment file cannot be used; each line of the message says what is wrong, where, and what is right."""
 
@@ -41,6 +51,7 @@ class Overrides(_Table):
     batch_sizes: Counts | None = None
     concurrencies: Counts | None = None
     examples: Count | None = None
+    examples_most: Count | None = None
 
 
 class Experiment(_Table):
@@ -52,10 +63,14 @@ class Experiment(_Table):
         batch_sizes: examples in one request; for the baseline, the ``batch_size`` of the predictor call.
         concurrencies: numbers of Locust users.
         examples: examples in one run.
+        examples_most: a served run with fewer requests than users has more examples, as many as that takes, if it takes
+            no more than this; by default none has more.
         rounds: how often every cell is repeated.
         seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default reckoned from the largest cell.
-        environment: variables set for both arms alike, such as threads and malloc settings.
+        threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
+            each core that this process may use.
+        environment: variables set for both arms alike, such as malloc settings.
         recipe: overrides by recipe name.
     """
 
@@ -64,9 +79,11 @@ class Experiment(_Table):
     batch_sizes: Counts
     concurrencies: Counts
     examples: Count
+    examples_most: Count | None = None
     rounds: Count = 1
     seed: int = 1
     request_timeout_s: Count | None = None
+    threads: Count | None = None
     environment: dict[str, str] = {}
     recipe: dict[str, Overrides] = {}
 
@@ -79,8 +96,19 @@ class Experiment(_Table):
         return self._own(recipe).concurrencies or self.concurrencies
 
     def examples_of(self, recipe: str) -> int:
-        """Return the examples per run for one recipe."""
+        """Return the examples per run for one recipe: of every baseline run, and of a served one if they suffice."""
         return self._own(recipe).examples or self.examples
+
+    def examples_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
+        """Return the examples of a served run: more than other runs have, if it takes more for a request per user."""
+        examples, in_flight = self.examples_of(recipe), batch_size * concurrency
+        most = self._own(recipe).examples_most or self.examples_most or examples
+        return in_flight if examples < in_flight <= most else examples
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that are set for both arms alike."""
+        known = {name: str(self.threads or os.environ.get(name) or usable_cores()) for name in THREADS}
+        return {**known, **self.environment}
 
     def timeout_s_of(self, recipe: str) -> int:
         """Return after how many seconds a request of this recipe has failed: ample for its largest cell."""

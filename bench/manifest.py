@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 from packaging.requirements import Requirement
 
+from bench.experiment import usable_cores
 from contract import manifest
 from contract.recipe import ROOT, Recipe
 
@@ -26,7 +27,7 @@ from contract.recipe import ROOT, Recipe
 MEASURING = ("baseline", "contract", "locustfiles", "systems")
 # Variables that change how fast a model library computes; recorded where they are set, by the shell or the experiment.
 SPEED_SETTINGS = re.compile(
-    r"(OMP|MKL|OPENBLAS|NUMEXPR|TF|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
+    r"(OMP|MKL|OPENBLAS|NUMEXPR|TF(?!_CLI)|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
 )
 # Run by an interpreter that may be a Python of 2018, which knows no importlib.metadata.
 _TELL = """
@@ -78,7 +79,7 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "processor": _processor(),
         "cores": psutil.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else psutil.cpu_count(),
+        "usable_cores": usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
     }

@@ -9,7 +9,7 @@ in reverse in even rounds, too; batch sizes, and the concurrencies of each, are 
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import systems
@@ -59,7 +59,7 @@ class Part:
         recipe: what is called and served.
         system: who serves.
         folder: where its files are.
-        examples: examples in each run.
+        examples: examples in each baseline run.
         runs: of both arms, in the order in which they are made.
     """
 
@@ -135,24 +135,25 @@ def _shuffled(numbers: list[int], dice: random.Random) -> list[int]:
 
 def _served(experiment: Experiment, recipe: Recipe, batch_size: int, concurrency: int, folder: Path) -> ServedRun:
     cell = results.cell_folder(batch_size, concurrency)
-    return ServedRun(batch_size, concurrency, experiment.examples_of(recipe.name), folder / cell)
+    examples = experiment.examples_of_cell(recipe.name, batch_size, concurrency)
+    return ServedRun(batch_size, concurrency, examples, folder / cell)
 
 
 def instrument(experiment: Experiment, part: Part, out: Path) -> Instrument:
     """Return the instrument's runs for the recipe of a part, in which the right answers are found."""
     folder = out / results.INSTRUMENT / part.recipe.name
     runs = [
-        ServedRun(batch_size, concurrency, _brief(part.examples, batch_size, concurrency), folder / cell)
+        replace(run, examples=_brief(run))
         for batch_size in experiment.batch_sizes_of(part.recipe.name)
         for concurrency in experiment.concurrencies_of(part.recipe.name)
-        for cell in [results.cell_folder(batch_size, concurrency)]
+        for run in [_served(experiment, part.recipe, batch_size, concurrency, folder)]
     ]
     return Instrument(part.recipe, folder, runs, part.expected_json)
 
 
-def _brief(examples: int, batch_size: int, concurrency: int) -> int:
-    requests = max(INSTRUMENT_REQUESTS, INSTRUMENT_REQUESTS_PER_USER * concurrency)
-    return min(examples, requests * batch_size)
+def _brief(run: ServedRun) -> int:
+    requests = max(INSTRUMENT_REQUESTS, INSTRUMENT_REQUESTS_PER_USER * run.concurrency)
+    return min(run.examples, requests * run.batch_size)
 
 
 def write(planned: list[Part], out: Path) -> None:
@@ -168,6 +169,6 @@ def _rows(planned: list[Part]) -> Iterator[tuple[object, ...]]:
         first += len(order)
         label = systems.load(part.system).LABEL
         for run in sorted(part.served, key=lambda run: (run.batch_size, run.concurrency)):
-            cell = run.batch_size, run.concurrency, run.examples
+            cell = run.batch_size, run.concurrency, run.examples, part.examples
             orders = order[run], order[BaselineRun(run.batch_size)]
             yield (part.round, part.recipe.name, part.system, label, *cell, *orders)

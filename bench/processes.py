@@ -4,6 +4,7 @@ Owns the life of a process tree. Knows nothing of what runs in it.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 KEEPER = Path(__file__).with_name("keeper.py")
+KILLED = 128 + signal.SIGKILL
 
 
 class Process:
@@ -77,6 +79,12 @@ def running(name: str, command: Sequence[str], environment: Mapping[str, str], l
         yield process
     finally:
         process.stop()
+
+
+def ending(exit_code: int) -> str:
+    """Return how a process has ended, in a few words."""
+    killed = exit_code == KILLED
+    return f"ended with exit code {exit_code}" + (", killed: by the kernel, if memory ran out" if killed else "")
 
 
 def free_port() -> int:

@@ -74,7 +74,7 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
     Raises ResultsFolderError if ``out`` holds the results of something else, another bench is writing to it, or what it
     holds was made under conditions that differ now in more than the ``allowed`` fields.
     """
-    conditions = [manifest.conditions(recipe, experiment.environment) for recipe in recipes]
+    conditions = [manifest.conditions(recipe, experiment.variables()) for recipe in recipes]
     with claimed(out, experiment, conditions, allowed):
         planned = plan.parts(experiment, recipes, out)
         plan.write(planned, out)
@@ -97,11 +97,11 @@ def make_part(course: Course, part: Part, to_make: Waiting) -> None:
     experiment, display = course.experiment, course.display
     part.folder.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {"arm": "baseline", "round": part.round, "system": part.system}
-    manifest.write(part.folder, part.recipe, experiment.environment, **about)
+    manifest.write(part.folder, part.recipe, experiment.variables(), **about)
     display.begin(f"round {part.round}, {part.recipe.name}, starting the predictor and {part.system}")
     conditions = conditions_of(course, part, about={"round": part.round, "system": part.system})
 
-    with direct_arm(part.recipe, part.folder, part.examples, experiment.environment, display.tick) as arm:
+    with direct_arm(part.recipe, part.folder, part.examples, experiment.variables(), display.tick) as arm:
 
         def expected() -> list[Any]:
             try:
@@ -148,7 +148,7 @@ def conditions_of(
     """Return what the served runs of a unit have in common."""
     experiment, recipe = course.experiment, unit.recipe
     timeout_s = experiment.timeout_s_of(recipe.name)
-    return served.Conditions(recipe, experiment.environment, timeout_s, unit.expected_json, about, tolerated)
+    return served.Conditions(recipe, experiment.variables(), timeout_s, unit.expected_json, about, tolerated)
 
 
 def server_of(
@@ -161,7 +161,7 @@ def server_of(
         expected,
         free_port(),
         request_timeout_s,
-        course.experiment.environment,
+        course.experiment.variables(),
         unit.folder,
         course.display.tick,
     )

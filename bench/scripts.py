@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.processes import Process, running
+from bench.processes import Process, ending, running
 from contract import answers, results
 from contract.recipe import ROOT, Recipe
 
@@ -77,4 +77,4 @@ def _wait(process: Process) -> None:
 def reason_of(process: Process, exit_code: int) -> str:
     """Return why a process has ended, in one line: the last of its log."""
     last_line = process.last_lines(1) or "it printed nothing"
-    return f"{process.name} ended with exit code {exit_code}: {last_line} (log: {process.log})"
+    return f"{process.name} {ending(exit_code)}: {last_line} (log: {process.log})"

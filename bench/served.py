@@ -19,6 +19,7 @@ from bench.plan import ServedRun
 from bench.processes import running
 from bench.scripts import reason_of, script_of
 from bench.server import Server, ServerFailed, check_alive
+from bench.watch import Watch
 from contract import calls, files, results
 from contract import manifest as manifests
 from contract.recipe import Recipe
@@ -60,7 +61,8 @@ def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[
     folder.mkdir(parents=True)
     log_sizes = {process.log: process.log.stat().st_size for process in server.processes}
     members, calls_before = server.members(), len(server.calls())
-    verdict = load(run, server, conditions, folder, tick)
+    watch = Watch(folder)
+    verdict = load(run, server, conditions, folder, watch, tick)
     for log, size in log_sizes.items():
         with log.open("rb") as file:
             file.seek(size)
@@ -80,6 +82,7 @@ def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[
         arm="served",
         **conditions.about,
         server=server.facts,
+        resources=watch.found(),
         batch_size=run.batch_size,
         concurrency=run.concurrency,
         examples=run.examples,
@@ -91,8 +94,10 @@ def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[
     return verdict, float(about.get("total_s") or 0)
 
 
-def load(run: ServedRun, server: Server, conditions: Conditions, folder: Path, tick: Callable[[], None]) -> Verdict:
-    """Run Locust; return what it says of its run. A server that ends meanwhile ends it."""
+def load(
+    run: ServedRun, server: Server, conditions: Conditions, folder: Path, watch: Watch, tick: Callable[[], None]
+) -> Verdict:
+    """Run Locust; return what it says of its run. A server that ends meanwhile ends it, and so does want of memory."""
     environment = {
         **conditions.environment,
         "EXPECTED_ANSWERS": str(conditions.expected_json),
@@ -106,6 +111,8 @@ def load(run: ServedRun, server: Server, conditions: Conditions, folder: Path, t
                 check_alive(server.processes)
             except ServerFailed as error:
                 return Verdict("server", one_line(error))
+            if not (verdict := watch.look()).is_valid:
+                return verdict
     told = read_run(folder)
     if told and (told["rule"] or exit_code == 0):
         reason = told["reason"] and f"{told['reason']} (log: {folder / 'locust.log'})"

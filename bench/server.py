@@ -16,7 +16,7 @@ import psutil
 import requests
 
 import systems
-from bench.processes import Process, running
+from bench.processes import Process, ending, running
 from contract import answers, calls, results, wire
 from contract.recipe import Recipe, copy_to
 
@@ -170,7 +170,7 @@ def check_alive(processes: list[Process]) -> None:
     """Raise ServerFailed if one of the server's processes has ended."""
     for process in processes:
         if process.exit_code is not None:
-            raise failed(f"its {process.name} process ended with exit code {process.exit_code}", [process])
+            raise failed(f"its {process.name} process {ending(process.exit_code)}", [process])
 
 
 def failed(reason: str, processes: list[Process]) -> ServerFailed:

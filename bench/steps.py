@@ -73,7 +73,8 @@ def step_of(unit: Part | Instrument, run: BaselineRun | ServedRun) -> Step:
         label = f"instrument, {unit.recipe.name} null system, {cell}"
         return Step(label, f"{unit.recipe.name} null", run.examples)
     arm = "baseline" if isinstance(run, BaselineRun) else unit.system
-    return Step(f"round {unit.round}, {unit.recipe.name} {arm}, {cell}", f"{unit.recipe.name} {arm}", unit.examples)
+    examples = run.examples if isinstance(run, ServedRun) else unit.examples
+    return Step(f"round {unit.round}, {unit.recipe.name} {arm}, {cell}", f"{unit.recipe.name} {arm}", examples)
 
 
 def calls_step(part: Part) -> Step:

@@ -5,7 +5,7 @@ Owns the formats' names only; who writes and reads the files is each stage's own
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 BASELINE_CSV = "baseline.csv"
 DIRECT_CALLS_CSV = "direct_calls.csv"
@@ -20,7 +20,8 @@ PLAN_COLUMNS = (
     "system_label",
     "batch_size",
     "concurrency",
-    "examples",
+    "examples",  # of the served run
+    "baseline_examples",
     "order",  # the run's place among all of the experiment's runs, of both arms
     "baseline_order",  # that of the baseline run that it is compared with
 )

@@ -70,6 +70,8 @@ _ALL = (
     Rule("clock", "no clock is set during the run, and no time is negative", "stop what sets it; run it again"),
     Rule("calls", "the predictor's calls in the run had all its examples", "see the server's log; run it again"),
     Rule("baseline", "the direct arm runs and gives an answer for each input", "see the end of baseline.log"),
+    Rule("memory", "the machine has memory left and swaps nothing", "take smaller batches, fewer users or more memory"),
+    Rule("disk", "there is disk space left", "free some space, also where temporary files are kept; run it again"),
     Rule("files", "the run's files are whole and can be read", "free some space if there is none; run it again"),
     Rule(
         "spread",

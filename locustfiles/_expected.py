@@ -23,7 +23,7 @@ class NoExpectedAnswers(Exception):
 def expected_answers(chosen: recipe.Recipe) -> list[Any]:
     """Return the direct arm's answers to the recipe's example. Raises NoExpectedAnswers when there are none."""
     given = os.environ.get("EXPECTED_ANSWERS")
-    interpreter = sha256(sys.executable.encode()).hexdigest()[:8]  # another one has other versions of the libraries
+    interpreter = sha256(chosen.python.encode()).hexdigest()[:8]  # another one has other versions of the libraries
     path = Path(given) if given else CACHE / f"{chosen.name}-{chosen.fingerprint()}-{interpreter}.json"
     if not path.exists():
         if given:

@@ -22,8 +22,8 @@ from efficientnet_pytorch import EfficientNet
 from PIL import Image
 
 ARCHITECTURE = "efficientnet-b2"
-# Each does what those before it do, and one thing more: the library as it is, tensors with the channels last, the network
-# traced and frozen, and most of its arithmetic in bfloat16.
+# Each does what those before it do, and one thing more: the library as it is, tensors with the channels last, the
+# network traced and frozen, and most of its arithmetic in bfloat16.
 EXECUTIONS = ("plain", "channels_last", "traced", "bfloat16")
 IMAGE_SIZE = EfficientNet.get_image_size(ARCHITECTURE)  # 260
 SEED = 0
