@@ -3,7 +3,6 @@
 Owns reading and checking it. Every problem becomes one line that names the key and what would be right.
 """
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,12 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 import systems
+from contract import threads
 from contract.recipe import Recipe, load
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -31,10 +26,6 @@ Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 LEAST_TIMEOUT_S = 480  # fastDeploy's default
 # Four times what an example of the slowest recipe takes: the last request in the queue waits for all the others.
 TIMEOUT_S_PER_EXAMPLE = 0.2
-
-
-# How many threads the model libraries compute with: OpenMP's (torch, oneDNN, NumPy), and TensorFlow's own.
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 class ExperimentError(ValueError):
@@ -107,8 +98,7 @@ class Experiment(_Table):
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that are set for both arms alike."""
-        known = {name: str(self.threads or os.environ.get(name) or usable_cores()) for name in THREADS}
-        return {**known, **self.environment}
+        return {**threads.variables(self.threads), **self.environment}
 
     def timeout_s_of(self, recipe: str) -> int:
         """Return after how many seconds a request of this recipe has failed: ample for its largest cell."""

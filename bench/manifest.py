@@ -19,8 +19,7 @@ from typing import Any
 import psutil
 from packaging.requirements import Requirement
 
-from bench.experiment import usable_cores
-from contract import manifest
+from contract import manifest, threads
 from contract.recipe import ROOT, Recipe
 
 # What decides a number besides the recipe: change any of it and earlier runs are unlike later ones.
@@ -38,7 +37,8 @@ try:
 except ImportError:
     from pkg_resources import working_set
     found = {each.project_name: each.version for each in working_set}
-print(json.dumps(dict({name.lower(): version for name, version in found.items()}, python=platform.python_version())))
+found = {name.lower().replace("_", "-"): version for name, version in found.items()}
+print(json.dumps(dict(found, python=platform.python_version())))
 """
 
 
@@ -79,7 +79,7 @@ def machine() -> dict[str, Any]:
         "host": platform.node(),
         "processor": _processor(),
         "cores": psutil.cpu_count(),
-        "usable_cores": usable_cores(),
+        "usable_cores": threads.usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
     }

@@ -17,7 +17,7 @@ from typing import Any, List
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import systems
-from contract import results
+from contract import results, threads
 from contract.options import at_least
 from contract.recipe import ROOT, Recipe, RecipeError, copy_to, load
 
@@ -29,6 +29,7 @@ REQUEST_TIMEOUT_S = 1800
 def main() -> int:
     """Call the recipe directly, then serve it until a signal. Returns the container's exit code."""
     options = parse()
+    os.environ.update(threads.variables())  # for both arms
     signal.signal(signal.SIGTERM, interrupt)
     try:
         recipe = load(options.recipe)

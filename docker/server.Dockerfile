@@ -6,10 +6,12 @@ ARG RECIPE
 # Where pip is to look besides its own index: PyTorch's index of CPU builds makes that image 2 GB smaller.
 ARG PIP_EXTRA_INDEX_URL
 WORKDIR /app
+# Versions of what the requirements need in turn.
+ARG CONSTRAINTS=requirements.txt
 COPY requirements.txt constraints.txt ./
-COPY recipes/${RECIPE}/requirements.txt recipes/${RECIPE}/
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
-      fastdeploy msgpack -r recipes/${RECIPE}/requirements.txt -c requirements.txt \
+COPY recipes/${RECIPE}/*.txt recipes/${RECIPE}/
+RUN PIP_ROOT_USER_ACTION=ignore pip install --no-cache-dir --disable-pip-version-check --use-pep517 \
+      "$(grep ^fastdeploy== requirements.txt)" -r recipes/${RECIPE}/requirements.txt -c ${CONSTRAINTS} \
  && useradd --create-home --uid 1000 serve \
  && mkdir /results && chown serve /results
 

@@ -71,6 +71,13 @@ def test_all_services_share_the_results():
     assert "results" in COMPOSE["volumes"]
 
 
+def test_deepsegment_is_served_on_the_stack_of_the_page():
+    """TensorFlow 1.14 has no build for a later Python than 3.7; what it needs in turn is pinned by the recipe."""
+    arguments = SERVERS["deepsegment_en"]["build"]["args"]
+    assert arguments["PYTHON_IMAGE"] == "${PYTHON37_IMAGE:-python:3.7-slim}"
+    assert (ROOT / arguments["CONSTRAINTS"]).is_file()
+
+
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
 def test_an_image_has_a_pinned_base_no_root_and_only_what_there_is(path: Path):
     """Every file that is copied exists, and the build context holds it."""
@@ -85,7 +92,7 @@ def test_an_image_has_a_pinned_base_no_root_and_only_what_there_is(path: Path):
         for source in line.split()[:-1]:
             for name in recipe.available() if "${RECIPE}" in source else [""]:
                 copied = source.replace("${RECIPE}", name)
-                assert (ROOT / copied).exists(), copied
+                assert list(ROOT.glob(copied)), copied
                 assert is_in_context(copied), copied
 
 

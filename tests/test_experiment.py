@@ -1,12 +1,14 @@
 """An experiment file is checked before anything is started, and planned without starting anything."""
 
+import os
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from bench import experiment, plan
-from contract import results
+from contract import results, threads
 from contract.recipe import ROOT
 
 GOOD = """
@@ -37,6 +39,13 @@ def test_the_full_experiment_is_the_published_protocol():
     content, _ = experiment.read(ROOT / "experiments" / "full.toml")
     assert content.batch_sizes == [1, 8, 32, 64, 128, 256, 512]
     assert (content.concurrencies, content.examples, content.rounds) == ([1, 8, 32], 10000, 3)
+
+
+def test_the_page_is_the_full_experiment_but_for_the_number_of_images():
+    """So what is published is a part of what could be."""
+    page, full = (tomllib.loads((ROOT / "experiments" / f"{name}.toml").read_text()) for name in ("page", "full"))
+    assert page.pop("recipe") == {"efficientnet_b2": {"examples": 1024, "examples_most": 8192}}
+    assert page == full
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,34 @@ def test_a_recipe_may_differ_from_the_others(tmp_path):
         ("echo", 7, {2}),
         ("deepsegment_en", 100, {1, 8}),
     ]
+
+
+def test_a_cell_with_fewer_requests_than_users_may_have_more_examples(tmp_path):
+    """As many as it takes for a request per user, if that is no more than allowed; the baseline's stay as they are."""
+    text = GOOD.replace("[1, 8]", "[1, 50, 100]") + "examples_most = 200\n"
+    content, recipes = experiment.read(written(tmp_path, text))
+    planned = plan.parts(content, recipes, tmp_path)
+    examples = {(run.batch_size, run.concurrency): run.examples for run in planned[0].served}
+    assert examples == {(1, 1): 100, (1, 4): 100, (50, 1): 100, (50, 4): 200, (100, 1): 100, (100, 4): 100}
+    plan.write(planned, tmp_path)
+    assert set(pd.read_csv(tmp_path / results.PLAN_CSV)["baseline_examples"]) == {100}
+
+
+def test_the_number_of_threads_is_said_to_every_library_in_both_arms(tmp_path, monkeypatch):
+    """What the file says, else what the shell says, else one for each core; a variable of its own comes first."""
+    for name in threads.NAMES:
+        monkeypatch.delenv(name, raising=False)
+    cores = str(len(os.sched_getaffinity(0)))
+    assert experiment.read(written(tmp_path, GOOD))[0].variables() == dict.fromkeys(threads.NAMES, cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert experiment.read(written(tmp_path, GOOD))[0].variables()["OMP_NUM_THREADS"] == "7"
+    text = GOOD + 'threads = 3\n[environment]\nTF_NUM_INTEROP_THREADS = "1"\nMALLOC_ARENA_MAX = "2"\n'
+    assert experiment.read(written(tmp_path, text))[0].variables() == {
+        "OMP_NUM_THREADS": "3",
+        "TF_NUM_INTRAOP_THREADS": "3",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
 
 
 ORDERED = """

@@ -64,6 +64,7 @@ def test_the_conditions_of_a_run_name_all_that_can_move_its_number(monkeypatch: 
     found = gathered.conditions(recipe.load("echo"), {"MALLOC_TOP_PAD_": "5"})
     assert found["settings"] == {**found["settings"], "OMP_NUM_THREADS": "2", "MALLOC_TOP_PAD_": "5"}
     assert {"host", "processor", "cores", "usable_cores", "memory_gib", "system"} <= found["machine"].keys()
-    assert {"python", "fastdeploy", "locust", "torch", "tensorflow"} <= found["versions"].keys()
+    assert {"python", "fastdeploy", "locust", "torch", "efficientnet-pytorch"} <= found["versions"].keys()
+    assert found["recipes"]["echo"]["stack"].keys() == {"python", "fastdeploy"}
     assert found["recipes"]["echo"]["fingerprint"]
     assert found["instrument"]
