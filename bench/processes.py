@@ -41,6 +41,8 @@ class Process:
     def tell(self, line: str) -> None:
         """Write a line to the command's standard input; in vain if it has ended."""
         assert self._keeper.stdin is not None
+        if self._keeper.stdin.closed:  # it was stopped
+            return
         with suppress(BrokenPipeError):
             self._keeper.stdin.write(line.encode() + b"\n")
             self._keeper.stdin.flush()

@@ -88,7 +88,7 @@ def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[
         examples=run.examples,
         verdict=asdict(verdict),
     )
-    folder.rename(run.folder if verdict.is_lasting else failed_folder(run.folder))
+    folder.rename(final_folder(run, verdict))
     if not verdict.is_lasting:
         write_failure(failed_folder(run.folder) / results.FAILURE_JSON, verdict)
     return verdict, float(about.get("total_s") or 0)
@@ -116,7 +116,7 @@ def load(
     told = read_run(folder)
     if told and (told["rule"] or exit_code == 0):
         reason = told["reason"] and f"{told['reason']} (log: {folder / 'locust.log'})"
-        return Verdict(told["rule"], reason.replace(str(folder), str(failed_folder(run.folder))))
+        return Verdict(told["rule"], reason.replace(str(folder), str(final_folder(run, Verdict(told["rule"])))))
     last = process.last_lines(1)
     named = re.match(r"INVALID\(([a-z-]+)\)", last)
     reason = reason_of(process, exit_code).replace(str(folder), str(failed_folder(run.folder)))
@@ -203,6 +203,11 @@ def unfinished_folder(place: Path) -> Path:
 def failed_folder(place: Path) -> Path:
     """Return where the files of a failed run are kept until it is made again."""
     return place.with_name(place.name + FAILED_SUFFIX)
+
+
+def final_folder(run: ServedRun, verdict: Verdict) -> Path:
+    """Return where the files of a run are kept: in its place only if another run would come to the same."""
+    return run.folder if verdict.is_lasting else failed_folder(run.folder)
 
 
 def keep_failure(run: ServedRun, verdict: Verdict) -> None:
