@@ -8,20 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from contract import answers, recipe
 from contract.recipe import ROOT
 
 RECIPES = ROOT / "recipes"
+# As the page has them.
+SEGMENTS = [
+    "I was hungry",
+    "i ordered a pizza and i went to the movies",
+    "which movie did you go to",
+    "i watched dark knight rises",
+    "oh how was it",
+    "it was a good movie",
+    "yeah thought so",
+]
 # What also runs on a recipe's own interpreter.
-OLD_SYNTAX = [path for folder in ("recipes", "contract", "baseline") for path in sorted((ROOT / folder).rglob("*.py"))]
+OLD_SYNTAX = [
+    *(path for name in recipe.available() for path in recipe.served_files(RECIPES / name) if path.suffix == ".py"),
+    *(
+        path
+        for folder in ("contract", "baseline", "systems", "docker")
+        for path in sorted((ROOT / folder).glob("*.py"))
+    ),
+]
 
 
-def called(name: str, code: str, **env: str) -> Any:
+def called(name: str | Path, code: str, python: str = sys.executable, **env: str) -> Any:
     """Return what ``code`` prints as JSON, run in a recipe's folder by a Python that knows nothing of this project."""
     script = f"import json\nfrom predictor import predictor\nfrom example import example\n{code}"
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [python, "-c", script],
         cwd=RECIPES / name,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1", **env},
         capture_output=True,
@@ -51,7 +69,11 @@ def test_a_recipe_has_fastdeploys_format(name: str):
 def test_a_recipes_versions_are_those_of_the_common_environment(name: str):
     """What is measured here is what the recipe says it needs."""
     common = set((ROOT / "requirements.txt").read_text().splitlines())
-    assert set((RECIPES / name / "requirements.txt").read_text().splitlines()) <= common
+    lines = (RECIPES / name / "requirements.txt").read_text().splitlines()
+    required = [Requirement(line) for line in lines if line[:1] != "#"]
+    here = {f"{each.name}{each.specifier}" for each in required if each.marker is None or each.marker.evaluate()}
+    assert here
+    assert here <= common
 
 
 def test_echo_returns_its_inputs():
@@ -65,19 +87,10 @@ def test_deepsegment_segments_the_pages_example_as_the_page_says():
 several = example * 3 + ["how are you"]
 print(json.dumps([predictor(example), predictor(several, batch_size=3), predictor(example * 70, batch_size=64)]))
 """
-    segments = [
-        "I was hungry",
-        "i ordered a pizza and i went to the movies",
-        "which movie did you go to",
-        "i watched dark knight rises",
-        "oh how was it",
-        "it was a good movie",
-        "yeah thought so",
-    ]
     alone, several, many = called("deepsegment_en", code)
-    assert alone == [segments]
-    assert several == [segments] * 3 + [["how are you"]]
-    assert many == [segments] * 70
+    assert alone == [SEGMENTS]
+    assert several == [SEGMENTS] * 3 + [["how are you"]]
+    assert many == [SEGMENTS] * 70
 
 
 def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported():

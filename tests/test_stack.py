@@ -1,0 +1,94 @@
+"""A recipe's own environment: deepsegment_en on the stack of fastDeploy's page, beside the common one."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Command
+from test_recipes import SEGMENTS, called
+
+from baseline._baseline import is_foreign
+from bench import manifest
+from contract import recipe
+from contract.recipe import NOT_SERVED, ROOT, Recipe
+
+VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make tf1-stack` needs of this project, in a place of its own, whose recipe has no environment yet."""
+    root = tmp_path_factory.mktemp("tree")
+    name = "recipes/deepsegment_en"
+    shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(*NOT_SERVED))
+    for path in ("recipes/make-stack", "requirements.txt", "Makefile"):
+        shutil.copy(ROOT / path, root / path)
+    return root
+
+
+@pytest.fixture(scope="session")
+def on_its_own_stack(tree: Path) -> Iterator[Recipe]:
+    """The recipe, with the environment that `make tf1-stack` makes."""
+    made = subprocess.run(["make", "tf1-stack"], cwd=tree, capture_output=True, text=True, check=False)
+    if "there is no Python 3.7 here" in made.stderr:
+        pytest.skip("no Python 3.7 on this machine")
+    assert made.returncode == 0, made.stderr
+    assert "deepsegment_en is called and served by Python 3.7." in made.stdout
+    yield recipe.load(tree / "recipes" / "deepsegment_en")
+    shutil.rmtree(tree / "recipes" / "deepsegment_en" / ".venv")
+
+
+def test_without_an_environment_of_its_own_a_recipe_has_the_common_one(tree: Path):
+    """Whatever its requirements."""
+    assert not is_foreign(recipe.load("echo"))
+    assert recipe.load("echo").python == sys.executable
+
+
+def test_a_missing_python_is_told_and_nothing_is_left(tree: Path):
+    """What is wanted, where it was looked for, and how to get it."""
+    done = subprocess.run(
+        ["recipes/make-stack", "deepsegment_en", "3.99"], cwd=tree, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: there is no Python 3.99 here, neither as python3.99 nor under pyenv; ")
+    assert not (tree / "recipes" / "deepsegment_en" / ".venv").exists()
+
+
+def test_the_pages_stack_gives_the_pages_answer(on_its_own_stack: Recipe):
+    """The same code, checkpoint and example as on the common one (test_recipes.py)."""
+    code = "print(json.dumps([predictor(example), predictor(example * 70, batch_size=64)]))"
+    alone, many = called(on_its_own_stack.folder, code, python=on_its_own_stack.python)
+    assert alone == [SEGMENTS]
+    assert many == [SEGMENTS] * 70
+
+
+def test_its_versions_are_those_of_the_page(on_its_own_stack: Recipe):
+    """And are what a manifest calls its stack."""
+    stack = manifest.stack(on_its_own_stack)
+    assert stack["python"].startswith("3.7.")
+    assert stack.items() >= VERSIONS.items()
+    common = manifest.stack(Recipe("deepsegment_en", Path("/nowhere"), ("a",)))
+    assert common["python"] == manifest.versions()["python"]
+
+
+def test_baseline_and_server_run_on_it_and_the_table_says_so(
+    command: Command, on_its_own_stack: Recipe, tmp_path: Path
+):
+    """By the same commands as ever; every served answer is the direct arm's."""
+    (tmp_path / "my.toml").write_text(
+        f'recipes = ["{on_its_own_stack.folder}"]\nbatch_sizes = [8]\nconcurrencies = [1, 4]\nexamples = 64\n'
+    )
+    done = command("-m", "bench", "run", tmp_path / "my.toml", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "**VALID**: all 2 rows" in done.stdout
+    assert "fastdeploy 3.1.1, tensorflow 1.14.0, keras 2.2.4, deepsegment 2.3.1" in done.stdout
+    part = tmp_path / "out" / "round-1" / "deepsegment_en" / "fastdeploy"
+    held = json.loads((part / "b8-c4" / "manifest.json").read_text())["conditions"]["recipes"]["deepsegment_en"]
+    assert held["stack"].items() >= VERSIONS.items()
+    for log in ("baseline.log", "loop.log"):
+        assert "python3.7" in (part / log).read_text(errors="replace")
