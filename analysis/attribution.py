@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.results import whole_rows
 from contract import results as names
 
 PARTS = ["call_pattern_s", "contention_s", "serving_path_s"]
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
-UNKNOWN = dict.fromkeys(("busy_s", "direct_s", "calls", "inputs_per_call"), np.nan)
+UNKNOWN = dict.fromkeys(("direct_s", "calls", "inputs_per_call"), np.nan)
+CALLS_COLUMNS = ["call_batch_size", "inputs", "calls"]
 STAGES = {
     "sent → received": ("sent_ns", "received_ns"),
     "received → fetched": ("received_ns", "fetched_ns"),
@@ -30,23 +30,23 @@ STAGES = {
 }
 
 
-def busy_and_direct(folder: Path, direct_calls: pd.DataFrame) -> dict[str, float]:
-    """Return of one served run: ``busy_s``, ``direct_s``, ``calls`` and ``inputs_per_call``; NaN without a log.
-
-    ``direct_calls``: the separate direct calls of its part, by ``contract.results.DIRECT_CALLS_COLUMNS``.
-    """
+def busy_s(folder: Path) -> float:
+    """Return for how long the predictor was busy in a served run; NaN without a log of its calls."""
     path = folder / names.CALLS_CSV
     if not path.is_file():
-        return UNKNOWN
-    calls, run = pd.read_csv(path), json.loads((folder / names.LOCUST_RUN_JSON).read_text())
+        return float("nan")
+    run = json.loads((folder / names.LOCUST_RUN_JSON).read_text())
     begin_ns = run["released_ns"]
-    window = begin_ns, begin_ns + round(run["total_s"] * 1e9)
-    return {
-        "busy_s": busy_ns(calls, *window) / 1e9,
-        "direct_s": direct_cost_s(calls, direct_calls),
-        "calls": len(calls),
-        "inputs_per_call": calls["inputs"].mean(),
-    }
+    return busy_ns(pd.read_csv(path), begin_ns, begin_ns + round(run["total_s"] * 1e9)) / 1e9
+
+
+def calls_by_size(folder: Path) -> pd.DataFrame:
+    """Return how many calls of which size a served run's predictor was called with: ``CALLS_COLUMNS``."""
+    path = folder / names.CALLS_CSV
+    if not path.is_file():
+        return pd.DataFrame(columns=CALLS_COLUMNS)
+    sizes = pd.read_csv(path).groupby(["batch_size", "inputs"], as_index=False).size()
+    return sizes.set_axis(CALLS_COLUMNS, axis="columns")
 
 
 def busy_ns(calls: pd.DataFrame, begin_ns: int, end_ns: int) -> int:
@@ -62,24 +62,36 @@ def busy_ns(calls: pd.DataFrame, begin_ns: int, end_ns: int) -> int:
     return busy
 
 
+def of_calls(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> dict[str, float]:
+    """Return of one run's calls, by ``CALLS_COLUMNS``: ``direct_s``, ``calls`` and ``inputs_per_call``; NaN of none.
+
+    ``direct_calls``: the mean seconds ``call_s`` of separate direct calls, by ``batch_size`` and ``inputs``.
+    """
+    count = calls["calls"].sum()
+    if not count:
+        return UNKNOWN
+    inputs_per_call = (calls["inputs"] * calls["calls"]).sum() / count
+    return {"direct_s": direct_cost_s(calls, direct_calls), "calls": count, "inputs_per_call": inputs_per_call}
+
+
 def direct_cost_s(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> float:
     """Return what the same calls cost directly: each the mean of the separate calls of its size and batch size.
 
     Between sizes that were timed the cost is interpolated linearly. NaN if nothing was timed at such a batch size.
     """
     total_s = 0.0
-    for batch_size, own in calls.groupby("batch_size"):
-        timed = direct_calls[direct_calls["batch_size"] == batch_size].groupby("inputs")["call_s"].mean()
-        if timed.empty or own["inputs"].min() < timed.index.min() or own["inputs"].max() > timed.index.max():
+    for batch_size, own in calls.groupby("call_batch_size"):
+        timed = direct_calls[direct_calls["batch_size"] == batch_size].sort_values("inputs")
+        if timed.empty or own["inputs"].min() < timed["inputs"].min() or own["inputs"].max() > timed["inputs"].max():
             return float("nan")
-        total_s += float(np.interp(own["inputs"], timed.index, timed.to_numpy()).sum())
+        total_s += float((own["calls"] * np.interp(own["inputs"], timed["inputs"], timed["call_s"])).sum())
     return total_s
 
 
-def response_times_ms(folder: Path) -> "pd.Series[float]":
-    """Return the response times of a run's requests, unrounded, from their first byte sent to their answer complete."""
+def response_times_ms(folder: Path) -> pd.DataFrame:
+    """Return ``response_ms`` of a run's requests, unrounded, from the first byte sent to the answer complete."""
     requests = pd.read_csv(folder / names.LOCUST_REQUESTS_CSV)
-    return (requests["answered_ns"] - requests["sent_ns"]) / 1e6
+    return pd.DataFrame({"response_ms": (requests["answered_ns"] - requests["sent_ns"]) / 1e6})
 
 
 def quantiles(values: "pd.Series[float]") -> dict[str, float]:
@@ -105,11 +117,3 @@ def stages_ms(folder: Path) -> pd.DataFrame:
     server = pd.read_csv(path).rename(columns={"answered_ns": "server_answered_ns"})
     joined = pd.read_csv(folder / names.LOCUST_REQUESTS_CSV).merge(server, on="request", validate="one_to_one")
     return pd.DataFrame({stage: (joined[end] - joined[begin]) / 1e6 for stage, (begin, end) in STAGES.items()})
-
-
-def direct_calls_of(part: Path) -> pd.DataFrame:
-    """Return a part's separate direct calls; empty if there are none, or their file is no such file."""
-    table = whole_rows(part / names.DIRECT_CALLS_CSV)
-    if list(table.columns) != list(names.DIRECT_CALLS_COLUMNS):
-        return pd.DataFrame(columns=list(names.DIRECT_CALLS_COLUMNS))
-    return table

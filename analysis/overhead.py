@@ -3,8 +3,6 @@
 Functions from tables to tables. Owns the definition of overhead, its interval over rounds, and the verdict on a row.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from scipy import stats
 
 from analysis import attribution
 from analysis.attribution import PARTS
-from analysis.results import ROW, Results, part_folder
+from analysis.tables import PART, ROW, Results
 from contract.verdicts import SPREAD_MAX, VALID, Verdict
 
 EXAMPLES = 10_000
@@ -37,8 +35,8 @@ def pairs(results: Results) -> pd.DataFrame:
     """
     baseline = results.baseline.drop(columns="examples").rename(columns={"total_s": "baseline_s"})
     merged = results.plan.merge(
-        results.served[[*ROW, "requests", "total_s", "rule", "reason", "folder"]], how="left", on=ROW
-    ).merge(baseline, how="left", on=["round", "recipe", "system", "batch_size"], suffixes=("", "_baseline"))
+        results.served[[*ROW, "requests", "total_s", "busy_s", "rule", "reason"]], how="left", on=ROW
+    ).merge(baseline, how="left", on=[*PART, "batch_size"], suffixes=("", "_baseline"))
     merged = merged.merge(results.instrument, how="left", on=["recipe", "batch_size", "concurrency"])
     scale = EXAMPLES / merged["examples"]
     merged["baseline_s"] *= EXAMPLES / merged["baseline_examples"]
@@ -48,25 +46,25 @@ def pairs(results: Results) -> pd.DataFrame:
     requests = np.ceil(EXAMPLES / merged["batch_size"])
     merged["overhead_per_request_ms"] = 1000 * merged["overhead_s"] / requests
     merged["instrument_s"] = merged["request_s"] * requests
-    merged = _with_parts(merged, results.folder, scale)
+    merged = _with_parts(merged, results, scale)
     for column in ("rule", "reason"):
         merged[column] = merged[column].where(merged["rule"] != "", merged[f"{column}_baseline"])
-    return merged.drop(columns=["total_s", "request_s", "rule_baseline", "reason_baseline"])
+    return merged.drop(columns=["total_s", "busy_s", "request_s", "rule_baseline", "reason_baseline"])
 
 
-def _with_parts(merged: pd.DataFrame, folder: Path, scale: "pd.Series[float]") -> pd.DataFrame:
-    known: dict[Path, pd.DataFrame] = {}
+def _with_parts(merged: pd.DataFrame, results: Results, scale: "pd.Series[float]") -> pd.DataFrame:
+    of_runs, of_parts = results.calls.groupby(ROW), results.direct_calls.groupby(PART)
 
     def of(row: Any) -> dict[str, float]:
-        if pd.isna(row.served_s):
+        run = tuple(getattr(row, name) for name in ROW)
+        part = run[: len(PART)]
+        if pd.isna(row.served_s) or run not in of_runs.groups:
             return attribution.UNKNOWN
-        part = part_folder(folder, row)
-        if part not in known:
-            known[part] = attribution.direct_calls_of(part)
-        return attribution.busy_and_direct(Path(row.folder), known[part])
+        direct_calls = of_parts.get_group(part) if part in of_parts.groups else results.direct_calls[:0]
+        return attribution.of_calls(of_runs.get_group(run), direct_calls)
 
     found = pd.DataFrame([of(row) for row in merged.itertuples()], index=merged.index)
-    busy_s, direct_s = found["busy_s"] * scale, found["direct_s"] * scale
+    busy_s, direct_s = merged["busy_s"] * scale, found["direct_s"] * scale
     return merged.assign(
         call_pattern_s=direct_s - merged["baseline_s"],
         contention_s=busy_s - direct_s,
@@ -123,30 +121,3 @@ def row_verdict(own: pd.DataFrame) -> Verdict:
             name = arm.removesuffix("_s")
             return Verdict("spread", f"the slowest round of {name} took {most / least:.1f} × the fastest")
     return VALID
-
-
-def response_times(paired: pd.DataFrame) -> pd.DataFrame:
-    """Return p50, p90, p95, p99 and max of the response times in ms, of each cell's valid runs together."""
-    rows = [
-        {**cell, **attribution.quantiles(times), "requests": len(times)}
-        for cell, times in _of_cells(paired, attribution.response_times_ms)
-    ]
-    return pd.DataFrame(rows, columns=[*CELL, *attribution.QUANTILES, "requests"])
-
-
-def stages(paired: pd.DataFrame) -> pd.DataFrame:
-    """Return quantiles in ms of each stage of the requests that the server has on record, by cell and stage."""
-    rows = [
-        {**cell, "stage": stage, **attribution.quantiles(times[stage]), "requests": len(times)}
-        for cell, times in _of_cells(paired, attribution.stages_ms)
-        if len(times)
-        for stage in attribution.STAGES
-    ]
-    return pd.DataFrame(rows, columns=[*CELL, "stage", *attribution.QUANTILES, "requests"])
-
-
-def _of_cells(paired: pd.DataFrame, read: Callable[[Path], Any]) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Yield each cell, with what ``read`` finds in the folders of its valid runs, together."""
-    for key, own in paired[paired["served_s"].notna()].groupby(CELL, sort=False):
-        found = [read(Path(folder)) for folder in own["folder"]]
-        yield dict(zip(CELL, key, strict=True)), pd.concat(found, ignore_index=True)

@@ -20,7 +20,7 @@ from nbconvert import HTMLExporter
 
 from analysis import overhead, plots, results, text
 from analysis.attribution import QUANTILES
-from analysis.results import NoResults
+from analysis.tables import CELL, NoResults
 
 __all__ = ["NoResults", "Written", "write"]
 
@@ -47,13 +47,12 @@ class Written:
 def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     """Write the report of a results folder into it. Raises NoResults if it is none, or holds what cannot be merged."""
     found = results.read(folder, allowed)
-    paired = overhead.pairs(found)
-    summary = overhead.summary(paired)
+    summary = overhead.summary(overhead.pairs(found))
     with ThreadPoolExecutor(max_workers=1) as meanwhile:  # the notebook's process takes as long as all the rest
         notebook = meanwhile.submit(executed, folder, allowed)
         tables = list(_tables(folder, found, summary))
         (folder / "table.md").write_text("\n".join(tables))
-        with_percentiles(summary, paired).to_csv(folder / "table.csv", index=False)
+        with_percentiles(summary, found.response_times).to_csv(folder / "table.csv", index=False)
     html = folder / "report.html"
     html.write_text(as_html(notebook.result()))
     return Written("\n".join(tables), html.resolve(), bool((summary["rule"] == "").all()))
@@ -70,10 +69,10 @@ def _tables(folder: Path, found: results.Results, summary: pd.DataFrame) -> Iter
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
 
 
-def with_percentiles(summary: pd.DataFrame, paired: pd.DataFrame) -> pd.DataFrame:
+def with_percentiles(summary: pd.DataFrame, response_times: pd.DataFrame) -> pd.DataFrame:
     """Return a summary with the percentiles of the response times in ms."""
-    times = overhead.response_times(paired).drop(columns="requests")
-    return summary.merge(times.rename(columns={name: f"{name}_ms" for name in QUANTILES}), how="left", on=overhead.CELL)
+    times = response_times.drop(columns="requests").rename(columns={name: f"{name}_ms" for name in QUANTILES})
+    return summary.merge(times, how="left", on=CELL)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -102,12 +101,12 @@ def executed(folder: Path, allowed: Sequence[str] = ()) -> nbformat.NotebookNode
     return cast(nbformat.NotebookNode, notebook)
 
 
-def write_notebook(folder: Path) -> None:
-    """Execute the notebook on a results folder and keep it with its outputs."""
+def write_notebook(folder: Path, path: Path) -> None:
+    """Execute the notebook on a results folder and write it, with its outputs, to ``path``."""
     notebook = executed(folder)
     for cell in notebook.cells:
         cell.metadata.clear()  # when each cell ran: another value each time, and of no use to anybody
-    nbformat.write(notebook, NOTEBOOK)
+    nbformat.write(notebook, path)
 
 
 def as_html(notebook: nbformat.NotebookNode) -> str:

@@ -50,8 +50,10 @@ def with_interval(value: float, half_width: float, put: Any = number) -> str:
     return put(value) if pd.isna(half_width) or pd.isna(value) else f"{put(value)} ± {number(half_width)}"
 
 
-def published_table(summary: pd.DataFrame) -> pd.DataFrame:
+def published_table(summary: pd.DataFrame, has_intervals: bool = True) -> pd.DataFrame:
     """Return the published table, whose columns never change: a row of strings for each cell of one system."""
+    if not has_intervals:
+        summary = summary.assign(**{name: float("nan") for name in summary.columns if name.endswith("_half_width")})
     rows: list[Any] = list(summary.itertuples())
     return pd.DataFrame(
         {
@@ -162,8 +164,17 @@ def quantile_table(table: pd.DataFrame) -> pd.DataFrame:
 
 def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the overhead of one request in ms, by recipe and batch size (rows) and concurrency (columns)."""
+    return _by_concurrency(summary, summary["overhead_per_request_ms"].map(signed))
+
+
+def overhead_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the overhead of each cell, by recipe and batch size (rows) and concurrency (columns)."""
+    return _by_concurrency(summary, published_table(summary, has_intervals=False)["Overhead"])
+
+
+def _by_concurrency(summary: pd.DataFrame, values: "pd.Series[str]") -> pd.DataFrame:
     rows = summary[["recipe", "batch_size"]].drop_duplicates()
-    cells = summary.set_index(["recipe", "batch_size", "concurrency"])["overhead_per_request_ms"].map(signed)
+    cells = summary.assign(value=values).set_index(["recipe", "batch_size", "concurrency"])["value"]
     table = cells.unstack().reindex(pd.MultiIndex.from_frame(rows)).fillna(NOT_PLANNED)
     table = table.rename(columns=lambda concurrency: f"{concurrency} concurrent")
     table.columns.name = None
@@ -252,7 +263,7 @@ def _made_with(manifests: list[dict[str, Any]]) -> Iterable[str]:
         f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}; "
         "client and server share it."
     )
-    yield f"Load: locust {versions['locust']}, python {versions['python']}. Called and served by:"
-    yield from (f"- {name}: {stack}" for name, stack in stacks.items())
+    yield f"Load: locust {versions['locust']}, python {versions['python']}."
+    yield from (f"Stack of {name}: {stack}." for name, stack in stacks.items())
     days = sorted({manifest["written_at"][:10] for manifest in manifests})
     yield f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, at commit {_short(first['commit'])}."

@@ -14,7 +14,7 @@ import click
 
 import systems
 from analysis import compare as comparison
-from analysis import readme
+from analysis import publish as publishing
 from analysis import report as reports
 from analysis.text import markdown
 from bench import by_hand, scripts
@@ -120,9 +120,9 @@ def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str,
 @main.command()
 @click.argument("folder", type=EXISTING)
 def publish(folder: Path) -> None:
-    """Put a results FOLDER into docs/results, the README's table, its picture, and the notebook's outputs."""
+    """Make docs/benchmarks.md of a results FOLDER, the README's table and the notebook's outputs; keep its tables."""
     try:
-        readme.publish(folder, ROOT)
+        publishing.publish(folder, ROOT)
     except reports.NoResults as error:
         misused(str(error))
 

@@ -22,6 +22,14 @@ TEST_RECIPES = ROOT / "tests" / "recipes"
 
 PREDICTOR = "def predictor(inputs, batch_size=1): return list(inputs)\n"
 
+MEASURED = """
+recipes = ["echo"]
+batch_sizes = [1]
+concurrencies = [1, 4]
+examples = 200
+rounds = 3
+"""
+
 # Where a shell has started the tests in the background, they and all that they start would be deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -80,6 +88,16 @@ def locust(command: Command) -> Command:
         return command("-m", "locust", *arguments, RECIPE=str(recipe_path), **env)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def measured(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of three rounds of the echo recipe, to be read or copied; the experiment file is beside the folder."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "my.toml").write_text(MEASURED)
+    done = command("-m", "bench", "run", folder / "my.toml", "--out", folder / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "out"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Where the seconds go: the parts sum to the overhead, whatever the server did."""
 
-import json
 import math
 from pathlib import Path
 
@@ -13,14 +12,18 @@ from analysis import attribution
 from contract import calls, results
 
 DIRECT = pd.DataFrame(
-    [("r", 1, 64, 0.010), ("r", 1, 64, 0.012), ("r", 8, 64, 0.040), ("r", 64, 64, 0.200), ("r", 4, 4, 9.0)],
-    columns=list(results.DIRECT_CALLS_COLUMNS),
+    [(1, 64, 0.011), (8, 64, 0.040), (64, 64, 0.200), (4, 4, 9.0)], columns=["inputs", "batch_size", "call_s"]
 )
 
 
 def log_of(*rows: tuple[int, int, int]) -> pd.DataFrame:
     """Return a log of calls of start, end and inputs, at batch size 64."""
     return pd.DataFrame([(*row, 64) for row in rows], columns=list(calls.COLUMNS))
+
+
+def sizes(*counts: tuple[int, int]) -> pd.DataFrame:
+    """Return so many calls of so many inputs, at batch size 64."""
+    return pd.DataFrame([(64, *count) for count in counts], columns=attribution.CALLS_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -41,14 +44,15 @@ def test_busy_is_the_time_in_which_a_call_was_in_progress(rows, expected):
 def test_the_direct_cost_is_that_of_calls_of_the_same_size():
     """The mean of those that were timed at the same batch size, and between sizes on the line between."""
     one, eight, between = 0.011, 0.040, 0.011 + (0.040 - 0.011) * 3 / 7
-    assert attribution.direct_cost_s(log_of((0, 1, 1), (1, 2, 8)), DIRECT) == pytest.approx(one + eight)
-    assert attribution.direct_cost_s(log_of((0, 1, 4)), DIRECT) == pytest.approx(between)
+    assert attribution.direct_cost_s(sizes((1, 1), (8, 2)), DIRECT) == pytest.approx(one + 2 * eight)
+    assert attribution.direct_cost_s(sizes((4, 1)), DIRECT) == pytest.approx(between)
+    assert attribution.of_calls(sizes((1, 3), (8, 1)), DIRECT)["inputs_per_call"] == (3 + 8) / 4
 
 
 def test_a_call_that_nothing_like_was_timed_of_has_no_known_cost():
     """It is not guessed."""
-    assert math.isnan(attribution.direct_cost_s(log_of((0, 1, 65)), DIRECT))
-    assert math.isnan(attribution.direct_cost_s(log_of((0, 1, 1)), DIRECT[DIRECT["batch_size"] == 4]))
+    assert math.isnan(attribution.direct_cost_s(sizes((65, 1)), DIRECT))
+    assert math.isnan(attribution.direct_cost_s(sizes((1, 1)), DIRECT[DIRECT["batch_size"] == 4]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**8), st.integers(1, 64)), max_size=30))
@@ -78,11 +82,12 @@ def test_the_stages_of_a_request_sum_to_its_response_time(tmp_path: Path):
     )
     found = attribution.stages_ms(tmp_path)
     assert found.to_numpy().tolist() == [[0.5, 1.5, 4.0, 1.0, 1.0], [0.5, 2.5, 3.0, 4.0, 1.0]]
-    assert found.sum(axis=1).tolist() == attribution.response_times_ms(tmp_path).tolist()[:2]
+    assert found.sum(axis=1).tolist() == attribution.response_times_ms(tmp_path)["response_ms"].tolist()[:2]
 
 
 def test_a_system_that_logs_nothing_has_no_attribution(tmp_path: Path):
     """And says so by what is not a number."""
-    (tmp_path / results.LOCUST_RUN_JSON).write_text(json.dumps({"released_ns": 0, "total_s": 1.0}))
-    assert all(math.isnan(value) for value in attribution.busy_and_direct(tmp_path, DIRECT).values())
+    assert math.isnan(attribution.busy_s(tmp_path))
+    calls = attribution.calls_by_size(tmp_path)
+    assert all(math.isnan(value) for value in attribution.of_calls(calls, DIRECT).values())
     assert attribution.stages_ms(tmp_path).empty

@@ -12,14 +12,6 @@ from conftest import Command
 from analysis.compare import Change
 from contract import results
 
-ECHO = """
-recipes = ["echo"]
-batch_sizes = [1]
-concurrencies = [1, 4]
-examples = 200
-rounds = 3
-"""
-
 
 @pytest.mark.parametrize(
     ("a", "b", "said", "worse_than"),
@@ -36,16 +28,6 @@ def test_a_change_is_told_with_its_interval_or_as_insignificant(a, b, said, wors
     change = Change.between(np.array(a), np.array(b))
     assert re.search(said, str(change)), str(change)
     assert [allowed for allowed in (0, 0.05, 0.4) if change.is_worse_than(allowed)] == worse_than
-
-
-@pytest.fixture(scope="module")
-def measured(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Results of three rounds."""
-    folder = tmp_path_factory.mktemp("compare")
-    (folder / "my.toml").write_text(ECHO)
-    done = command("-m", "bench", "run", folder / "my.toml", "--out", folder / "out")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "out"
 
 
 @pytest.fixture

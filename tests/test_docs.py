@@ -1,4 +1,4 @@
-"""What the README says is so: its files are there, its commands work, its table is that of the published results."""
+"""What the README says is so: its files are there, its commands work."""
 
 import re
 import subprocess
@@ -6,17 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis import readme
 from contract.recipe import ROOT
 
 README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
 MADE = ("results/", "served/")  # by commands that it names
-PUBLISHED = ROOT / "docs" / "results" / "quick"
-
-
-def test_the_table_is_generated_from_the_published_results():
-    """Nobody has typed a number."""
-    assert readme.with_answer(README, PUBLISHED) == README
 
 
 def test_every_file_it_names_is_there():
@@ -30,15 +24,15 @@ def test_every_file_it_names_is_there():
 
 
 def targets(text: str) -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*##", text, flags=re.MULTILINE))
+    return set(re.findall(r"^([a-z0-9-]+):.*##", text, flags=re.MULTILINE))
 
 
 def test_every_target_it_names_is_in_the_makefile_and_in_its_help():
     """And the other way round: help leaves none out."""
     makefile = (ROOT / "Makefile").read_text()
-    assert set(re.findall(r"`?make ([a-z]+)", README)) <= targets(makefile)
+    assert set(re.findall(r"`?make ([a-z0-9-]+)", README)) <= targets(makefile)
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert set(re.findall(r"make ([a-z]+)", shown)) == targets(makefile)
+    assert set(re.findall(r"make ([a-z0-9-]+)", shown)) == targets(makefile)
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"python -m bench ([a-z]+)", README))))

@@ -1,28 +1,30 @@
 """Served minus baseline, paired within a round, per 10,000 examples."""
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from analysis import overhead, plots, text
-from analysis.results import Results, total_of
+from analysis import overhead, plots, tables, text
+from analysis.runs import total_of
+from analysis.tables import Results
 from contract.results import PLAN_COLUMNS
 from contract.verdicts import RULES
 
 PLAN = [
-    (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 2, 1),
-    (1, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 3, 1),
-    (2, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 4, 6),
-    (2, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 5, 6),
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 1000, 2, 1),
+    (1, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 1000, 3, 1),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 1000, 4, 6),
+    (2, "echo", "fastdeploy", "fastDeploy", 8, 4, 1000, 1000, 5, 6),
 ]
 SERVED = [(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 5.0), (2, 8, 4, 2.5)]
 BASELINE = [(1, 8, 1.0), (2, 8, 2.0)]
 MANIFEST = {
     "conditions": {
         "machine": {"processor": "P", "cores": 2, "memory_gib": 4, "system": "Linux 6"},
-        "versions": {"python": "3.11.7", "fastdeploy": "3.1.1"},
+        "versions": {"python": "3.11.7", "locust": "2.47.0"},
+        "environment": {"OMP_NUM_THREADS": "2"},
+        "recipes": {"echo": {"stack": {"python": "3.7.16", "fastdeploy": "3.1.1", "tensorflow": "1.14.0"}}},
     },
     "written_at": "2026-01-02T03:04:05+00:00",
     "commit": "abc",
@@ -40,10 +42,13 @@ def results(served=SERVED, baseline=BASELINE, rule="missing") -> Results:
     direct = pd.DataFrame(baseline, columns=["round", "batch_size", "total_s"])
     direct = pd.DataFrame({"round": [1, 2], "batch_size": 8}).merge(direct, how="left", on=["round", "batch_size"])
     return Results(
-        folder=Path("nowhere"),
         plan=plan,
         baseline=with_verdicts(direct, rule).assign(recipe="echo", system="fastdeploy", examples=1000),
-        served=with_verdicts(runs, rule).assign(requests=125, folder="nowhere"),
+        served=with_verdicts(runs, rule).assign(requests=125, busy_s=math.nan, **dict.fromkeys(tables.NOTED, math.nan)),
+        calls=pd.DataFrame(columns=tables.RUN_CALLS_COLUMNS),
+        direct_calls=pd.DataFrame(columns=tables.DIRECT_CALLS_COLUMNS),
+        response_times=pd.DataFrame(columns=tables.RESPONSE_TIMES_COLUMNS),
+        stages=pd.DataFrame(columns=tables.STAGES_COLUMNS),
         instrument=pd.DataFrame(
             {"recipe": "echo", "batch_size": 8, "concurrency": [1, 4], "request_s": [0.001, 0.0005]}
         ),
@@ -176,11 +181,15 @@ def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     for part in ("Seconds per 10,000 examples", "**Scaled**: every run had 1,000 examples", "Mean of 2 rounds ± half"):
         assert part in caption
     assert "P, 2 cores" in caption
-    assert "python 3.11.7, fastdeploy 3.1.1" in caption
+    assert "Load: locust 2.47.0, python 3.11.7." in caption
+    assert "Stack of echo: python 3.7.16, fastdeploy 3.1.1, tensorflow 1.14.0." in caption
     assert "2026-01-02, at commit abc" in caption
-    two = pd.concat([plan, plan.assign(recipe="other", examples=20)])
+    two = pd.concat([plan, plan.assign(recipe="other", examples=20, baseline_examples=20)])
     assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples" in text.caption(two, [MANIFEST])
-    full = text.caption(plan[plan["round"] == 1].assign(examples=10_000), [MANIFEST])
+    more = plan.assign(examples=plan["examples"].where(plan["concurrency"] == 1, 3000))
+    told = "every run had 1,000 examples; those that needed more for a request per user: 3,000 (echo, 8 × 4)."
+    assert told in text.caption(more, [MANIFEST])
+    full = text.caption(plan[plan["round"] == 1].assign(examples=10_000, baseline_examples=10_000), [MANIFEST])
     assert "Scaled" not in full
     assert "One round, so there is no interval." in full
 

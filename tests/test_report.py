@@ -1,34 +1,39 @@
-"""The report: from a results folder alone, by the notebook that is committed."""
+"""The report: from a results folder alone, by the notebook that is committed; and what is published of results."""
 
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from conftest import Command
 
-from analysis import attribution, overhead, readme, report, results
+from analysis import attribution, overhead, publish, published, results
 from contract.recipe import ROOT
+from contract.results import EXPERIMENT_JSON
 
-PUBLISHED = ROOT / "docs" / "results" / "quick"
+PUBLISHED = ROOT / "docs" / "results" / "page"
 NOTEBOOK = ROOT / "analysis" / "overhead.ipynb"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a copy of the published results, which are a results folder like any other."""
-    return Path(shutil.copytree(PUBLISHED, tmp_path / "results"))
+def folder(measured: Path, tmp_path: Path) -> Path:
+    """Return a copy of a results folder, to be written to."""
+    return Path(shutil.copytree(measured, tmp_path / "results"))
 
 
-def test_the_published_results_have_every_planned_run(folder: Path):
-    """Both models, the batch sizes and concurrencies of the default experiment, nothing missing."""
-    found = results.read(folder)
+def test_the_published_results_have_every_planned_run():
+    """Both models, seven batch sizes, three concurrencies, three rounds, a thousand examples at least; none missing."""
+    found = results.read(PUBLISHED)
     assert set(found.plan["recipe"]) == {"deepsegment_en", "efficientnet_b2"}
-    assert {1, 8, 64} <= set(found.plan["batch_size"])
-    assert {1, 8} <= set(found.plan["concurrency"])
-    assert len(found.served) == len(found.plan)
-    assert len(found.baseline) == len(found.plan[["round", "recipe", "batch_size"]].drop_duplicates())
+    assert set(found.plan["batch_size"]) == {1, 8, 32, 64, 128, 256, 512}
+    assert set(found.plan["concurrency"]) == {1, 8, 32}
+    assert len(found.served) == len(found.plan) == 2 * 7 * 3 * 3
+    assert found.plan["examples"].min() >= 1000
+    assert (found.plan.loc[found.plan["recipe"] == "deepsegment_en", "baseline_examples"] == 10_000).all()
+    assert not {"missing"} & {*found.served["rule"], *found.baseline["rule"]}
 
 
 def test_the_notebook_is_executed_and_written_as_a_page(command: Command, folder: Path):
@@ -43,67 +48,87 @@ def test_the_notebook_is_executed_and_written_as_a_page(command: Command, folder
     html = (folder / "report.html").read_text()
     assert len(re.findall(r"<img[^>]+data:image/png;base64", html)) == 3
     assert "import pandas" not in html
-    for line in (
-        "Req Concurrency",
-        "deepsegment_en",
-        "efficientnet_b2",
-        "Overhead of one request, in ms",
-        "received → fetched",
-        "p99",
-    ):
+    for line in ("Req Concurrency", "echo", "Overhead of one request, in ms", "received → fetched", "p99"):
         assert line in html
     for name in ("served-against-baseline", "overhead-per-request", "where-the-seconds-go"):
         assert (folder / f"fastdeploy-{name}.png").stat().st_size > 10_000
 
 
 def test_a_missing_run_prints_as_missing_on_the_page_too(command: Command, folder: Path):
-    """One is taken away."""
-    shutil.rmtree(folder / "round-1" / "deepsegment_en" / "fastdeploy" / "b8-c1")
+    """One is taken away in each round."""
+    for run in folder.glob("round-*/echo/fastdeploy/b1-c4"):
+        shutil.rmtree(run)
     done = command("-m", "bench", "report", folder)
     assert done.returncode == 1, done.stderr
-    assert "- deepsegment_en, 8 × 1: INVALID(missing): round 1: it has not been made yet. Remedy: " in done.stdout
-    (line,) = (line for line in done.stdout.splitlines() if re.match(r"\| deepsegment_en +\| +8 .*\| +1 \|", line))
+    assert "- echo, 1 × 4: INVALID(missing): round 1: it has not been made yet. Remedy: " in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if re.match(r"\| echo +\| +1 \|.*\| +4 \|", line))
     assert [cell.strip() for cell in line.split("|")[5:7]] == ["missing", "missing"]
     assert "missing" in (folder / "report.html").read_text()
 
 
-def test_the_committed_notebook_has_the_outputs_of_the_published_results():
-    """Executed in order, without errors, and up to date."""
-    committed = nbformat.read(NOTEBOOK, as_version=4)
-    cells = [cell for cell in committed.cells if cell.cell_type == "code"]
+def test_the_page_is_rebuilt_from_the_repository_alone(tmp_path: Path):
+    """From the published tables: the page, the README's answer, the pictures, the notebook's outputs, as they are."""
+    for path in (publish.PAGE, publish.NOTEBOOK, *publish.PICTURES):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    own = shutil.copytree(PUBLISHED, tmp_path / PUBLISHED.relative_to(ROOT))
+    shutil.copyfile(ROOT / "README.md", tmp_path / "README.md")
+    publish.publish(own, tmp_path)
+    for path in (publish.PAGE, "README.md"):
+        assert (tmp_path / path).read_text() == (ROOT / path).read_text()
+    for path in publish.PICTURES:
+        assert (tmp_path / path).stat().st_size == pytest.approx((ROOT / path).stat().st_size, rel=0.1)
+    for path in PUBLISHED.iterdir():
+        assert (own / path.name).read_text() == path.read_text()
+    for before, after in zip(outputs(NOTEBOOK), outputs(tmp_path / publish.NOTEBOOK), strict=True):
+        assert before == after
+
+
+def outputs(path: Path) -> list[list[str]]:
+    """Return the textual outputs of a notebook's cells, tables and captions; it was executed in order, and well."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     kinds = [output.output_type for cell in cells for output in cell.outputs]
     assert "error" not in kinds
     assert kinds.count("display_data") >= 5
-    fresh = [cell for cell in report.executed(PUBLISHED).cells if cell.cell_type == "code"]
-    for before, after in zip(cells, fresh, strict=True):
-        assert texts(before) == texts(after)
+    return [texts(cell) for cell in cells]
 
 
 def texts(cell: nbformat.NotebookNode) -> list[str]:
-    """Return the textual outputs of a cell: tables and captions."""
     found = [output.get("data", {}) for output in cell.outputs]
     return [data[kind] for data in found for kind in ("text/markdown", "text/html") if kind in data]
 
 
-def test_a_compact_copy_is_a_results_folder_with_the_same_report(folder: Path, tmp_path: Path):
-    """Logs and half-made runs are left behind; the numbers are not."""
-    half = folder / "round-1" / "deepsegment_en" / "fastdeploy" / "b8-c1.unfinished"
-    half.mkdir()
-    for path in (folder / "loop.log", half / "locust_stats.csv"):
-        path.write_text("")
-    readme.copy(folder, tmp_path / "copy")
-    kept = {path.relative_to(PUBLISHED) for path in PUBLISHED.rglob("*") if path.is_file()}
-    assert {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*") if path.is_file()} == kept
+def test_published_tables_say_what_the_runs_files_say(folder: Path, tmp_path: Path):
+    """Every number, though the requests' own files are left behind; and they are read as any results are."""
+    found = results.read(folder)
+    published.write(found, folder / EXPERIMENT_JSON, tmp_path / "published")
+    again = results.read(tmp_path / "published")
+    for table in (field.name for field in fields(found) if field.type is pd.DataFrame):
+        pd.testing.assert_frame_equal(getattr(found, table), getattr(again, table), check_dtype=False)
+    pd.testing.assert_frame_equal(overhead.pairs(found), overhead.pairs(again), check_dtype=False)
+    assert len(again.manifests) == 1
+    assert again.manifests[0]["conditions"] == found.manifests[0]["conditions"]
+    assert {path.suffix for path in (tmp_path / "published").iterdir()} == {".csv", ".json"}
+
+
+def test_results_of_several_systems_are_no_page(command: Command, folder: Path):
+    """It has one column of served seconds; and the tree is as it was."""
+    plan = pd.read_csv(folder / "plan.csv")
+    pd.concat([plan, plan.assign(system="null")]).to_csv(folder / "plan.csv", index=False)
+    done = command("-m", "bench", "publish", folder)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"error: {folder} has results of several systems; the page is of one"]
+    assert not (ROOT / "docs" / "results" / folder.name).exists()
 
 
 def test_the_parts_of_every_published_overhead_sum_to_it_exactly():
     """An identity, on real runs; and each row has the instrument's share and every part."""
-    paired = overhead.pairs(results.read(PUBLISHED))
+    found = results.read(PUBLISHED)
+    paired = overhead.pairs(found)
+    paired = paired[paired["rule"] == ""]
     assert paired[[*attribution.PARTS, "instrument_s"]].notna().all(axis=None)
     assert (paired["overhead_s"] - paired[attribution.PARTS].sum(axis=1)).abs().max() < 1e-9
-    stages = overhead.stages(paired)
-    assert set(stages["stage"]) == set(attribution.STAGES)
+    assert set(found.stages["stage"]) == set(attribution.STAGES)
 
 
 def test_the_notebook_is_thin():
