@@ -112,9 +112,10 @@ print(json.dumps([before, function.experimental_get_tracing_count()]))
     [
         ("deepsegment_en", "DEEPSEGMENT_WEIGHTS", "choose 'shipped' or 'official'"),
         ("efficientnet_b2", "EFFICIENTNET_B2_WEIGHTS", "is not a file; give a file, 'official', or nothing"),
+        ("efficientnet_b2", "EFFICIENTNET_B2_EXECUTION", "choose one of plain, channels_last, traced, bfloat16"),
     ],
 )
-def test_an_unknown_choice_of_weights_is_told(name: str, variable: str, says: str):
+def test_an_unknown_choice_of_weights_or_execution_is_told(name: str, variable: str, says: str):
     """And what the choices are."""
     with pytest.raises(AssertionError, match=says):
         called(name, "", **{variable: "nope"})
@@ -140,6 +141,17 @@ print(json.dumps([alone, mixed, predictor([]), predictor([b""])]))
         assert "not a readable image" in mixed[place]["error"]
     assert none == []
     assert "error" in bad[0]
+
+
+@pytest.mark.parametrize("execution", ["plain", "channels_last"])
+def test_efficientnets_answers_are_those_of_the_library_as_it_is(execution: str):
+    """Whatever of float32 executes them; as answers are compared in a run."""
+    code = "print(json.dumps(predictor(example * 3, batch_size=2)))"
+    default, other = (
+        called("efficientnet_b2", code),
+        called("efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution),
+    )
+    assert answers.same(default, other)
 
 
 def test_efficientnets_random_weights_answer_by_the_image():
