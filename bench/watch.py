@@ -17,8 +17,8 @@ INTERVAL_S = 0.25
 MEMORY_LEAST = 0.05
 # Pages that nobody has used for long may be swapped out at any time; more than so much is a want of memory.
 SWAPPED_MOST_MIB = 64
-# FastDeploy's queue, in the folder for temporary files, holds every request in flight.
-DISK_LEAST_GIB = 1.0
+# Of the results folder, and of the folder for temporary files: fastDeploy's queue there holds all requests in flight.
+DISK_LEAST_MIB = 32
 MIB, GIB = 2**20, 2**30
 
 
@@ -49,7 +49,7 @@ class Watch:
             )
         if self.swapped_mib > SWAPPED_MOST_MIB:
             return Verdict("memory", f"{self.swapped_mib:,.0f} MiB were swapped out; it was stopped")
-        if self._disk_bytes < DISK_LEAST_GIB * GIB:
+        if self._disk_bytes < DISK_LEAST_MIB * MIB:
             return Verdict("disk", f"{self._disk_bytes / MIB:,.0f} MiB of disk were left; it was stopped")
         return VALID
 

@@ -33,7 +33,7 @@ def test_a_machine_at_rest_has_what_a_run_needs(tmp_path: Path):
     [
         ("MEMORY_LEAST", 2.0, "memory", r"[\d,]+ MiB of [\d,]+ MiB were left; it was stopped"),
         ("SWAPPED_MOST_MIB", -1.0, "memory", r"0 MiB were swapped out; it was stopped"),
-        ("DISK_LEAST_GIB", 1e9, "disk", r"[\d,]+ MiB of disk were left; it was stopped"),
+        ("DISK_LEAST_MIB", 1e12, "disk", r"[\d,]+ MiB of disk were left; it was stopped"),
     ],
 )
 def test_what_is_at_its_end_is_named(tmp_path: Path, monkeypatch, limit: str, value: float, rule: str, says: str):
