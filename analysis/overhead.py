@@ -21,6 +21,7 @@ NEGLIGIBLE = 0.01
 CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
 ARMS = ["baseline_s", "served_s"]
 NUMBERS = [*ARMS, "overhead_s", "overhead_per_request_ms", "ratio", *PARTS, "instrument_s", "calls", "inputs_per_call"]
+WITHDRAWN_KEY = ["recipe", "batch_size"]
 WITH_INTERVAL = [*ARMS, "overhead_s", "ratio"]
 
 
@@ -49,7 +50,19 @@ def pairs(results: Results) -> pd.DataFrame:
     merged = _with_parts(merged, results, scale)
     for column in ("rule", "reason"):
         merged[column] = merged[column].where(merged["rule"] != "", merged[f"{column}_baseline"])
-    return merged.drop(columns=["total_s", "busy_s", "request_s", "rule_baseline", "reason_baseline"])
+    merged = merged.drop(columns=["total_s", "busy_s", "request_s", "rule_baseline", "reason_baseline"])
+    return without_withdrawn(merged, results.withdrawn)
+
+
+def without_withdrawn(paired: pd.DataFrame, withdrawn: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs with the rule ``withdrawn``, and no number, where a published number is known to be wrong."""
+    if withdrawn.empty:
+        return paired
+    reasons = paired[WITHDRAWN_KEY].merge(withdrawn, how="left", on=WITHDRAWN_KEY)["reason"].set_axis(paired.index)
+    is_withdrawn = reasons.notna()
+    numbers = paired[NUMBERS].mask(is_withdrawn)
+    rules = paired["rule"].mask(is_withdrawn, "withdrawn")
+    return paired.assign(**numbers, rule=rules, reason=paired["reason"].mask(is_withdrawn, reasons))
 
 
 def _with_parts(merged: pd.DataFrame, results: Results, scale: "pd.Series[float]") -> pd.DataFrame:
@@ -112,6 +125,8 @@ def _row(cell: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
 def row_verdict(own: pd.DataFrame) -> Verdict:
     """Return the verdict on a row: that on the first of its runs that is not valid, else on how its rounds agree."""
     broken = own[own["rule"] != ""]
+    if "withdrawn" in set(broken["rule"]):
+        return Verdict("withdrawn", str(broken["reason"].iloc[0]))
     if len(broken):
         first = min(broken.itertuples(), key=lambda run: run.rule == "missing")
         return Verdict(str(first.rule), f"round {first.round}: {first.reason}")

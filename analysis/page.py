@@ -77,7 +77,7 @@ def _details(summary: pd.DataFrame) -> pd.DataFrame:
             ("Overhead", "overhead_s", signed),
         )
     }
-    verdicts = [text.verdict_of(row).word for row in rows]
+    verdicts = [text.WITHDRAWN if row.rule == text.WITHDRAWN else text.verdict_of(row).word for row in rows]
     key = attribution[["Recipe", "Batch Size", "Req Concurrency"]]
     parts = attribution[["Call pattern", "Contention", "Serving path", "Instrument", "Inputs per Call"]]
     return pd.concat([key, pd.DataFrame({**intervals, "Verdict": verdicts}), parts], axis="columns")

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from analysis import published, runs
 from analysis.tables import NoResults, Results
 from contract import manifest
 
-__all__ = ["NoResults", "Results", "read"]
+__all__ = ["NoResults", "Results", "read", "standing"]
 
 
 def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
@@ -29,3 +31,10 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
             "own, or insist with --allow-different FIELD"
         ) from error
     return replace(found, pooled=pooled)
+
+
+def standing(found: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one of the tables that are of no withdrawn cell."""
+    withdrawn = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
+    keys = table[["recipe", "batch_size"]].itertuples(index=False, name=None)
+    return table[[key not in withdrawn for key in keys]]

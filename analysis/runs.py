@@ -26,6 +26,7 @@ from analysis.tables import (
     RUN_CALLS_COLUMNS,
     SERVED_COLUMNS,
     STAGES_COLUMNS,
+    WITHDRAWN_COLUMNS,
     NoResults,
     Results,
     read_csv,
@@ -61,6 +62,7 @@ def read(folder: Path) -> Results:
         instrument=pd.DataFrame([_instrument(folder, row) for row in cells], columns=INSTRUMENT_COLUMNS),
         wall=_together([whole_rows(folder / names.WALL_CSV)], names.WALL_COLUMNS),
         idle=_together((whole_rows(path) for path in folder.glob(f"round-*/*/*/{names.IDLE_CSV}")), names.IDLE_COLUMNS),
+        withdrawn=pd.DataFrame(columns=WITHDRAWN_COLUMNS),
         manifests=manifest.in_place(folder),
         pooled=[],
     )

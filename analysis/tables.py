@@ -23,6 +23,7 @@ WORDS = ("rule", "reason")
 DIRECT_CALLS_COLUMNS = [*PART, "batch_size", "inputs", "call_s", "calls"]
 RUN_CALLS_COLUMNS = [*ROW, *CALLS_COLUMNS]
 STAGES_COLUMNS = [*CELL, "stage", *QUANTILES, "requests"]
+WITHDRAWN_COLUMNS = ["recipe", "batch_size", "reason"]
 RESPONSE_TIMES_COLUMNS = [name for name in STAGES_COLUMNS if name != "stage"]
 
 
@@ -46,6 +47,8 @@ class Results:
         instrument: seconds per request of each cell on the null system: ``INSTRUMENT_COLUMNS``.
         wall: where the experiment's time went: ``contract.results.WALL_COLUMNS``.
         idle: what a server used of a core while the direct arm was timed: ``contract.results.IDLE_COLUMNS``.
+        withdrawn: published cells whose numbers are known to be wrong, and why: ``WITHDRAWN_COLUMNS``; of all systems
+            and concurrencies. Results that have just been measured have none.
         manifests: what the runs were made with.
         pooled: the fields in which the runs differ although they are merged.
     """
@@ -60,6 +63,7 @@ class Results:
     instrument: pd.DataFrame
     wall: pd.DataFrame
     idle: pd.DataFrame
+    withdrawn: pd.DataFrame
     manifests: list[dict[str, Any]]
     pooled: list[str]
 

@@ -13,6 +13,7 @@ from analysis.overhead import EXAMPLES
 from contract.verdicts import RULES, Verdict
 
 MISSING = "missing"
+WITHDRAWN = "withdrawn"
 NOT_PLANNED = "–"
 # What a reader of the table has to know the version of; the manifests hold all the others.
 NAMED_VERSIONS = (
@@ -59,17 +60,17 @@ def published_table(summary: pd.DataFrame, has_intervals: bool = True) -> pd.Dat
         {
             "Recipe": summary["recipe"],
             "Batch Size": summary["batch_size"].astype(str),
-            "Baseline": [with_interval(row.baseline_s, row.baseline_s_half_width) for row in rows],
+            "Baseline": [_seconds(row, "baseline_s") for row in rows],
             "Req Concurrency": summary["concurrency"].astype(str),
-            system_label(summary): [_served(row) for row in rows],
+            system_label(summary): [_seconds(row, "served_s") for row in rows],
             "Overhead": [_overhead(row) for row in rows],
         }
     )
 
 
-def _served(row: Any) -> str:
-    is_there = not pd.isna(row.served_s)
-    return with_interval(row.served_s, row.served_s_half_width) if is_there else _absent(row)
+def _seconds(row: Any, arm: str) -> str:
+    value = getattr(row, arm)
+    return _absent(row) if pd.isna(value) else with_interval(value, getattr(row, f"{arm}_half_width"))
 
 
 def _overhead(row: Any) -> str:
@@ -83,7 +84,9 @@ def _overhead(row: Any) -> str:
 
 
 def _absent(row: Any) -> str:
-    return MISSING if row.rule in ("", "missing") else verdict_of(row).word
+    if row.rule == WITHDRAWN:
+        return WITHDRAWN
+    return MISSING if row.rule in ("", MISSING) else verdict_of(row).word
 
 
 def verdict_of(row: Any) -> Verdict:
@@ -93,11 +96,16 @@ def verdict_of(row: Any) -> Verdict:
 
 def verdicts(summary: pd.DataFrame) -> str:
     """Return the verdict on all rows if they are valid, else each that is not, with its reason and remedy."""
-    invalid = [row for row in summary.itertuples() if row.rule]
-    if not invalid:
+    broken = summary[summary["rule"] != ""]
+    if broken.empty:
         return f"**VALID**: all {len(summary)} rows. The rules: {', '.join(RULES)}."
-    lines = [f"**{len(invalid)} of {len(summary)} rows are not valid:**", ""]
-    return "\n".join([*lines, *(f"- {cell_name(row)}: {verdict_of(row)}." for row in invalid)])
+    is_withdrawn = broken["rule"] == WITHDRAWN
+    invalid, withdrawn = list(broken[~is_withdrawn].itertuples()), broken[is_withdrawn]
+    lines = [f"**{len(withdrawn)} of {len(summary)} rows are withdrawn:**", ""] if len(withdrawn) else []
+    for (recipe, reason), own in withdrawn.groupby(["recipe", "reason"], sort=False):
+        lines += [f"- {recipe}, batch size {', '.join(map(str, own['batch_size'].unique()))}: {reason}", ""]
+    lines += [f"**{len(invalid)} of {len(summary)} rows are not valid:**", ""] if invalid else []
+    return "\n".join([*lines, *(f"- {cell_name(row)}: {verdict_of(row)}." for row in invalid)]).rstrip()
 
 
 def cell_name(row: Any) -> str:

@@ -79,6 +79,7 @@ _ALL = (
         "keep the machine quiet, and measure into another folder",
     ),
     Rule("missing", "every planned run is there", "run the same command again"),
+    Rule("withdrawn", "a published number is not known to be wrong", "measure it again, with this version"),
 )
 RULES = {rule.name: rule for rule in _ALL}
 

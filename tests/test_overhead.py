@@ -54,6 +54,7 @@ def results(served=SERVED, baseline=BASELINE, rule="missing") -> Results:
         ),
         wall=pd.DataFrame({"step": ["a", "b"], "wall_s": [20.0, 5.0], "timed_s": [20.0, 0.0]}),
         idle=pd.DataFrame({"batch_size": [8], "elapsed_s": [10.0], "server_cpu_s": [0.02]}),
+        withdrawn=pd.DataFrame(columns=tables.WITHDRAWN_COLUMNS),
         manifests=[MANIFEST],
         pooled=[],
     )

@@ -106,4 +106,23 @@ def test_the_pages_overheads_are_those_of_the_published_results():
     """As the summary has them."""
     summary = overhead.summary(overhead.pairs(read.read(ROOT / "docs" / "results" / "page")))
     assert len(summary) == 42
-    assert set(summary["rule"]) <= {"", "concurrency"}
+    assert set(summary["rule"]) <= {"", "withdrawn"}
+
+
+def test_a_withdrawn_cell_has_its_reason_and_no_number():
+    """From one list beside the published results: in the tables, under them, and in no finding."""
+    found = read.read(ROOT / "docs" / "results" / "page")
+    summary = overhead.summary(overhead.pairs(found))
+    withdrawn = summary[summary["rule"] == "withdrawn"]
+    listed = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
+    assert set(withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None)) == listed
+    assert withdrawn[overhead.NUMBERS].isna().all(axis=None)
+    readme = (ROOT / "README.md").read_text()
+    for recipe, size in listed:
+        rows = re.findall(rf"^\| {recipe} +\| +{size} \|(.*)", readme + PAGE, re.MULTILINE)
+        assert len(rows) == 1 + 2 * 3
+        assert not any(re.search(r"[−+]\d", row) for row in rows)
+        assert all("withdrawn" in row for row in rows)
+    assert PAGE.count(found.withdrawn["reason"].iloc[0]) == 1
+    findings = PAGE[PAGE.index("### What the numbers show") : PAGE.index("### Memory")]
+    assert not re.search(r"`efficientnet_b2`[^`]*\b(64|128|256|512) ×", findings)
