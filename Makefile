@@ -13,20 +13,20 @@ help:  ## show the targets
 setup: $(VENV)/installed  ## make .venv and install the pinned requirements
 
 bench: setup  ## run experiments/quick.toml and print the overhead table
-	$(BIN)/python -m bench run experiments/quick.toml
+	$(BIN)/python -m servecost run experiments/quick.toml
 
 web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interface on 127.0.0.1:8089
-	$(BIN)/python -m bench web $(RECIPE)
+	$(BIN)/python -m servecost web $(RECIPE)
 
 report: setup  ## write the report of results/quick anew
-	$(BIN)/python -m bench report results/quick
+	$(BIN)/python -m servecost report results/quick
 
 accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about seven minutes)
-	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m calibration.accuracy
 
 instrument: setup  ## compare the client with others on a server that does nothing; write docs/instrument.md (ten minutes)
-	benchmarks/fetch
-	$(BIN)/python -m benchmarks.instrument
+	calibration/fetch
+	$(BIN)/python -m calibration.instrument
 
 tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's page: TensorFlow 1.14 on Python 3.7
 	recipes/make-stack deepsegment_en 3.7
@@ -37,11 +37,9 @@ test: setup  ## run the whole test suite
 check: setup  ## lint, check the formatting and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy contract systems bench analysis benchmarks
-	cd baseline && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
-	cd locustfiles && MYPYPATH=.. ../$(BIN)/mypy --config-file ../pyproject.toml .
+	$(BIN)/mypy servecost systems calibration baseline locustfiles docker
 
-$(VENV)/installed: requirements.txt constraints.txt
+$(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@echo "Installing the pinned requirements into $(VENV): 2.6 GB, some minutes …"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt

@@ -1,8 +1,11 @@
 """Times deepsegment_en called directly: ``python baseline/deepsegment_en.py --batch-size 1 8 --csv out.csv``."""
 
 import sys
+from pathlib import Path
 
-from _baseline import main
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a recipe's own Python has not got it installed
+
+from servecost.direct.timing import main
 
 if __name__ == "__main__":
     sys.exit(main("deepsegment_en"))

@@ -11,7 +11,8 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
  && mkdir /results && chown load /results
 
 COPY docker/healthy docker/
-COPY contract contract
+COPY servecost servecost
+COPY systems systems
 COPY recipes recipes
 COPY locustfiles locustfiles
 

@@ -1,8 +1,10 @@
 """What a recipe's container runs: the direct arm, for its answers and times, then the server, until it is stopped.
 
-Owns the order of the two. Beside ``bench serve``, which does the same on one machine with everything installed, this
+Owns the order of the two. Beside ``servecost serve``, which does the same on one machine with everything installed, this
 needs the recipe's own requirements and fastDeploy, on Python 3.7 or later; the container's end is the end of all.
 """
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -14,12 +16,9 @@ import time
 from pathlib import Path
 from typing import Any, List
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import systems
-from contract import results, threads
-from contract.options import at_least
-from contract.recipe import ROOT, Recipe, RecipeError, copy_to, load
+from servecost.core import layout, systems, threads
+from servecost.core.options import at_least
+from servecost.core.recipe import ROOT, Recipe, RecipeError, copy_to, load
 
 POLL_S = 0.2
 GRACE_S = 5.0
@@ -74,11 +73,11 @@ def parse() -> argparse.Namespace:
 def call_directly(recipe: Recipe, options: argparse.Namespace) -> int:
     """Have the baseline script write the answers to expect, and its times. Returns its exit code."""
     options.folder.mkdir(parents=True, exist_ok=True)
-    times = options.folder / results.BASELINE_CSV
+    times = options.folder / layout.BASELINE_CSV
     if times.exists():
         times.unlink()  # of another container, whose conditions nobody knows
     command = [sys.executable, str(ROOT / "baseline" / "generic.py"), "--recipe", str(recipe.folder)]
-    command += ["--expected", str(options.folder / results.EXPECTED_JSON), "--csv", str(times)]
+    command += ["--expected", str(options.folder / layout.EXPECTED_JSON), "--csv", str(times)]
     command += ["--runs", "1", "--batch-size", *map(str, options.baseline)] if options.baseline else ["--runs", "0"]
     return subprocess.call([*command, "--examples", str(options.examples)])
 

@@ -15,14 +15,14 @@ RUN PIP_ROOT_USER_ACTION=ignore pip install --no-cache-dir --disable-pip-version
  && useradd --create-home --uid 1000 serve \
  && mkdir /results && chown serve /results
 
-COPY contract contract
+COPY servecost servecost
 COPY systems systems
 COPY baseline baseline
 COPY docker/serve.py docker/healthy docker/
 COPY recipes/${RECIPE} recipes/${RECIPE}
 
 USER serve
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8080
 HEALTHCHECK --interval=3s --timeout=3s --start-period=30m --retries=3 CMD ["docker/healthy", "8080", "/health"]
 ENTRYPOINT ["python", "docker/serve.py"]

@@ -4,8 +4,12 @@ The recipe is named by an environment variable and not by an option, because Loc
 """
 
 import os
+import sys
+from pathlib import Path
 
-from _user import RecipeUser
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # of this checkout, installed or not
+
+from servecost.load.user import RecipeUser
 
 
 class GenericUser(RecipeUser):

@@ -12,10 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-import systems
-from bench.processes import free_port
-from bench.server import Server, serving
-from contract import recipe
+from servecost.bench.arms.server import Server, serving
+from servecost.bench.processes.process import free_port
+from servecost.core import recipe, systems
 
 ROOT = recipe.ROOT
 TEST_RECIPES = ROOT / "tests" / "recipes"
@@ -95,7 +94,7 @@ def measured(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Results of three rounds of the echo recipe, to be read or copied; the experiment file is beside the folder."""
     folder = tmp_path_factory.mktemp("measured")
     (folder / "my.toml").write_text(MEASURED)
-    done = command("-m", "bench", "run", folder / "my.toml", "--out", folder / "out")
+    done = command("-m", "servecost", "run", folder / "my.toml", "--out", folder / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "out"
 

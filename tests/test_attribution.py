@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import attribution
-from contract import calls, results
+from servecost.core import call_log, layout
+from servecost.report import attribution
 
 DIRECT = pd.DataFrame(
     [(1, 64, 0.011), (8, 64, 0.040), (64, 64, 0.200), (4, 4, 9.0)], columns=["inputs", "batch_size", "call_s"]
@@ -18,7 +18,7 @@ DIRECT = pd.DataFrame(
 
 def log_of(*rows: tuple[int, int, int]) -> pd.DataFrame:
     """Return a log of calls of start, end and inputs, at batch size 64."""
-    return pd.DataFrame([(*row, 64) for row in rows], columns=list(calls.COLUMNS))
+    return pd.DataFrame([(*row, 64) for row in rows], columns=list(call_log.COLUMNS))
 
 
 def sizes(*counts: tuple[int, int]) -> pd.DataFrame:
@@ -72,11 +72,11 @@ def test_percentiles_are_values_that_were_observed():
 
 def test_the_stages_of_a_request_sum_to_its_response_time(tmp_path: Path):
     """Joined by the request's number; a request that the server has forgotten is left out."""
-    (tmp_path / results.LOCUST_REQUESTS_CSV).write_text(
+    (tmp_path / layout.LOCUST_REQUESTS_CSV).write_text(
         "request,worker,user,examples,sent_ns,answered_ns,failure\n"
         "0,0,0,1,1000000,9000000,\n1,0,0,1,9000000,20000000,\n2,0,0,1,20000000,21000000,\n"
     )
-    (tmp_path / results.SERVER_REQUESTS_CSV).write_text(
+    (tmp_path / layout.SERVER_REQUESTS_CSV).write_text(
         "request,received_ns,fetched_ns,predicted_ns,answered_ns,predicted_in_batch_of\n"
         "1,9500000,12000000,15000000,19000000,1\n0,1500000,3000000,7000000,8000000,1\n"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import TEST_RECIPES, Command, rows, write_recipe
 
-from contract import answers, recipe, results
+from servecost.core import answers, layout, recipe
 
 SCRIPT = "baseline/generic.py"
 
@@ -20,7 +20,7 @@ def test_it_prints_the_pages_line_and_appends_each_run(command: Command, tmp_pat
     lines = re.findall(r"^Batch Size:(\d+)  Total Time:(\S+) per 100 examples\.$", done.stdout, flags=re.MULTILINE)
     assert [batch_size for batch_size, _ in lines] == ["1", "1", "1", "8", "8", "8"]
     table = rows(path)
-    assert tuple(table[0]) == results.BASELINE_COLUMNS
+    assert tuple(table[0]) == layout.BASELINE_COLUMNS
     assert [float(row["total_s"]) for row in table] == [float(total) for _, total in lines]
     assert [row["run"] for row in table] == ["1", "2", "3"] * 2
     command(SCRIPT, *options)

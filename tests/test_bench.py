@@ -1,4 +1,4 @@
-"""``python -m bench``, run as a user runs it, on the real fastDeploy: whole, interrupted, resumed, misused."""
+"""``servecost``, run as a user runs it, on the real fastDeploy: whole, interrupted, resumed, misused."""
 
 import fcntl
 import os
@@ -17,8 +17,8 @@ import pytest
 import requests
 from conftest import PREDICTOR, ROOT, TEST_RECIPES, Command, write_recipe
 
-from bench.processes import free_port
-from contract import answers, recipe, results
+from servecost.bench.processes.process import free_port
+from servecost.core import answers, layout, recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -40,14 +40,14 @@ def written(folder: Path, text: str) -> Path:
 
 def run_folders(out: Path) -> dict[str, float]:
     """Return the served runs that a results folder holds, with the time at which each was made."""
-    found = out.glob(f"round-*/**/{results.LOCUST_STATS_CSV}")
+    found = out.glob(f"round-*/**/{layout.LOCUST_STATS_CSV}")
     return {str(path.parent.relative_to(out)): path.stat().st_mtime for path in found}
 
 
 def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Command, tmp_path: Path):
     """From one command to the report, and nothing is done twice by the next."""
     experiment, out = written(tmp_path, ECHO), tmp_path / "out"
-    done = command("-m", "bench", "run", experiment, "--out", out)
+    done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     header = "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
     assert header in [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -84,7 +84,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert f"The runs took {wall['wall_s'].sum():.0f} s in all, of which {wall['timed_s'].sum():.0f} s" in done.stdout
 
     before = run_folders(out)
-    again = command("-m", "bench", "run", experiment, "--out", out)
+    again = command("-m", "servecost", "run", experiment, "--out", out)
     assert again.returncode == 0
     assert run_folders(out) == before
     assert not re.search(r"^(\[|round 1|instrument)", again.stdout, re.MULTILINE)
@@ -96,7 +96,7 @@ def test_a_results_folder_of_another_experiment_is_not_touched(command: Command,
     out = Path(shutil.copytree(measured, tmp_path / "out"))
     content = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     changed = (measured.parent / "my.toml").read_text().replace("200", "201").replace("rounds = 3", "rounds = 2")
-    done = command("-m", "bench", "run", written(tmp_path, changed), "--out", out)
+    done = command("-m", "servecost", "run", written(tmp_path, changed), "--out", out)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         f"error: {out} was made by a different experiment (examples, rounds differ); choose another with --out"
@@ -117,7 +117,7 @@ def test_a_results_folder_of_another_experiment_is_not_touched(command: Command,
 )
 def test_a_wrong_argument_is_one_line_and_exit_code_2(command: Command, arguments: list[str], says: str):
     """No traceback."""
-    done = command("-m", "bench", *arguments)
+    done = command("-m", "servecost", *arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(says)
     assert "Traceback" not in done.stderr
@@ -128,7 +128,7 @@ def test_a_folder_that_holds_something_else_is_not_touched(command: Command, tmp
     out = tmp_path / "precious"
     out.mkdir()
     (out / "thesis.txt").write_text("words")
-    done = command("-m", "bench", "run", written(tmp_path, ECHO), "--out", out)
+    done = command("-m", "servecost", "run", written(tmp_path, ECHO), "--out", out)
     assert done.returncode == 2
     assert f"error: {out} holds something else than results" in done.stderr
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_used_is_told(command: Command, tmp_path: Path):
     """A file, or a place where nothing can be made."""
     experiment = written(tmp_path, ECHO)
     for out, says in ((experiment, "is no folder"), (Path("/proc/results"), "cannot be written to")):
-        done = command("-m", "bench", "run", experiment, "--out", out)
+        done = command("-m", "servecost", "run", experiment, "--out", out)
         assert done.returncode == 2
         assert done.stderr.startswith(f"error: {out} {says}")
 
@@ -150,14 +150,14 @@ def test_a_folder_that_another_bench_writes_to_is_left_to_it(command: Command, t
     (out / "experiment.json").write_text("{}")
     with (out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = command("-m", "bench", "run", experiment, "--out", out)
+        done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 2
     assert f"error: {out} is being written by another bench" in done.stderr
 
 
 def test_a_wrong_key_is_told_before_anything_is_made(command: Command, tmp_path: Path):
     """Not even the folder."""
-    done = command("-m", "bench", "run", written(tmp_path, ECHO + "colour = 1"), "--out", tmp_path / "out")
+    done = command("-m", "servecost", "run", written(tmp_path, ECHO + "colour = 1"), "--out", tmp_path / "out")
     assert done.returncode == 2
     assert "unknown key 'colour'; valid keys: " in done.stderr
     assert not (tmp_path / "out").exists()
@@ -167,7 +167,7 @@ def test_a_wrong_key_is_told_before_anything_is_made(command: Command, tmp_path:
 def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tmp_path: Path, how: signal.Signals):
     """Finished runs are kept and the rest is done; the run in hand is lost, and no process lives on."""
     experiment, out = written(tmp_path, LONG), tmp_path / "out"
-    arguments = ["-m", "bench", "run", str(experiment), "--out", str(out)]
+    arguments = ["-m", "servecost", "run", str(experiment), "--out", str(out)]
     bench = subprocess.Popen(
         [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -199,7 +199,7 @@ def test_a_torn_baseline_row_is_made_again(command: Command, measured: Path, tmp
     out = Path(shutil.copytree(measured, tmp_path / "out"))
     path = out / "round-2" / "echo" / "fastdeploy" / "baseline.csv"
     path.write_text(path.read_text()[:-5])
-    again = command("-m", "bench", "run", measured.parent / "my.toml", "--out", out)
+    again = command("-m", "servecost", "run", measured.parent / "my.toml", "--out", out)
     assert again.returncode == 0, again.stderr
     assert list(pd.read_csv(path)["batch_size"]) == [1]
 
@@ -212,7 +212,7 @@ def test_a_recipe_of_somebody_elses_is_benchmarked_without_code(command: Command
     )
     folder = write_recipe(tmp_path / "shouting", "example = [b'abc', b'xyz']", predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"./shouting"'))
-    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("| shouting |") == 4
     assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == [
@@ -238,7 +238,7 @@ def predictor(inputs, batch_size=1):
 """)
     mood.touch()
     experiment, out = written(tmp_path, ECHO.replace('"echo"', '"moody", "echo"')), tmp_path / "out"
-    done = command("-m", "bench", "run", experiment, "--out", out)
+    done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 1
     failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
     assert len(failures) == 2
@@ -253,7 +253,7 @@ def predictor(inputs, batch_size=1):
     assert done.stdout.count("| echo ") == 4
 
     mood.unlink()
-    again = command("-m", "bench", "run", experiment, "--out", out)
+    again = command("-m", "servecost", "run", experiment, "--out", out)
     assert again.returncode == 0, again.stderr
     assert "INVALID" not in again.stdout
     assert not list(out.rglob("*.failed"))
@@ -270,7 +270,7 @@ def test_a_recipe_that_cannot_be_called_is_reported_and_the_others_go_on(command
     """Its runs are missing; the reason is the last line of its log."""
     write_recipe(tmp_path / "broken", predictor=predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"broken", "echo"'))
-    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert f"baseline ended with exit code 1: {says}" in done.stderr
     assert "Traceback" not in done.stderr
@@ -283,14 +283,14 @@ def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, 
     predictor = f"import sys\nif '--loop' in sys.argv:\n    sys.exit('this model is not for serving')\n{PREDICTOR}"
     folder = write_recipe(tmp_path / "refusing", predictor=predictor)
     experiment = written(tmp_path, ECHO.replace('"echo"', '"./refusing"'))
-    done = command("-m", "bench", "run", experiment, "--out", tmp_path / "out")
+    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "its loop process ended with exit code 1" in done.stderr
     assert "this model is not for serving" in done.stderr
     log = tmp_path / "out" / "round-1" / "refusing" / "fastdeploy" / "loop.log"
     assert str(log) in done.stderr
     assert log.is_file()
-    served = command("-m", "bench", "serve", folder, "--port", 0)
+    served = command("-m", "servecost", "serve", folder, "--port", 0)
     assert served.returncode == 2
     assert "this model is not for serving" in served.stderr
 
@@ -299,7 +299,7 @@ def test_a_port_that_is_taken_is_told(command: Command):
     """And what to do about it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = command("-m", "bench", "serve", "echo", "--port", port)
+        done = command("-m", "servecost", "serve", "echo", "--port", port)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"error: port {port} is taken on 127.0.0.1; choose another with --port"]
 
@@ -308,7 +308,7 @@ def test_a_recipe_is_served_until_ctrl_c_and_refuses_pickle(tmp_path: Path):
     """For Locust started by hand; what a client pickled is not unpickled."""
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "bench", "serve", "echo", "--port", str(port)],
+        [sys.executable, "-m", "servecost", "serve", "echo", "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -328,7 +328,7 @@ def test_a_recipe_is_served_until_ctrl_c_and_refuses_pickle(tmp_path: Path):
 def test_a_server_for_another_machine_s_load_listens_where_it_is_told_and_leaves_the_right_answers(tmp_path: Path):
     """Beyond loopback only when asked; the answers go where the load runs."""
     port, folder = free_port(), tmp_path / "served"
-    command = [sys.executable, "-m", "bench", "serve", "echo", "--port", str(port), "--listen", "0.0.0.0"]
+    command = [sys.executable, "-m", "servecost", "serve", "echo", "--port", str(port), "--listen", "0.0.0.0"]
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen([*command, "--folder", str(folder)], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from contract import recipe
+from servecost.core import recipe
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
@@ -117,10 +117,9 @@ def test_the_load_generator_has_no_model_library_and_the_versions_of_everybody_e
     assert all(re.fullmatch(r"[\w-]+", name) and name in pinned for name in names)
     assert not {"tensorflow", "torch", "deepsegment", "numpy", "pandas", "fastdeploy"} & set(names)
     imported: set[str] = set()
-    for path in (ROOT / "locustfiles").glob("*.py"):
+    for path in (ROOT / "servecost" / "load").rglob("*.py"):
         imported |= set(re.findall(r"^(?:from|import) (\w+)", path.read_text(), re.MULTILINE))
-    own = {path.stem for path in (ROOT / "locustfiles").glob("*.py")} | {"contract", "flask", "psutil"}
-    foreign = imported - own - set(__import__("sys").stdlib_module_names)
+    foreign = imported - {"servecost", "systems", "flask"} - set(__import__("sys").stdlib_module_names)
     assert foreign <= set(names)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _connection import Connection, NoAnswer, RequestTimedOut
 from difficult_app import ANSWER
 
-from bench.processes import free_port, running
-from contract.recipe import ROOT
+from servecost.bench.processes.process import free_port, running
+from servecost.core.recipe import ROOT
+from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
 
 TIMEOUT_S = 20
 KEEP_ALIVE_S = 1

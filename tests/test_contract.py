@@ -8,8 +8,9 @@ import msgpack
 import pytest
 from conftest import write_recipe
 
-from contract import answers, recipe, wire
-from contract.results import RunName
+from servecost.core import answers, recipe
+from servecost.core.layout import RunName
+from systems.fastdeploy import wire
 
 
 @pytest.mark.parametrize("name", recipe.available())

@@ -17,12 +17,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Command, by_type, rows, verdict_on, write_recipe
 
-import systems
-from bench.processes import free_port
-from bench.server import Server, serving
-from contract import recipe
-from contract.results import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
-from contract.verdicts import RULES
+from servecost.bench.arms.server import Server, serving
+from servecost.bench.processes.process import free_port
+from servecost.core import recipe, systems
+from servecost.core.layout import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
+from servecost.core.verdicts import RULES
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py"]
 COUNTS = LEDGER_COLUMNS[3:9]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.recipe import ROOT
+from servecost.core.recipe import ROOT
 
 README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
@@ -35,31 +35,29 @@ def test_every_target_it_names_is_in_the_makefile_and_in_its_help():
     assert set(re.findall(r"make ([a-z0-9-]+)", shown)) == targets(makefile)
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"python -m bench ([a-z]+)", README))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"servecost ([a-z]+)", README))))
 def test_every_command_it_names_is_one_of_the_benchs(command: str):
     """Spelt as the command line has it."""
-    assert f"\ndef {command}(" in (ROOT / "bench" / "__main__.py").read_text()
+    assert f"\ndef {command}(" in (ROOT / "servecost" / "cli.py").read_text()
 
 
 def test_every_module_of_ours_says_what_it_owns():
     """A newcomer opens any file and knows why it is there."""
-    folders = ("contract", "systems", "bench", "analysis", "baseline", "locustfiles", "docker")
-    paths = [path for folder in folders for path in Path(ROOT, folder).glob("*.py")]
+    folders = ("servecost", "systems", "baseline", "locustfiles", "docker", "calibration")
+    paths = [path for folder in folders for path in Path(ROOT, folder).rglob("*.py")]
     assert [path for path in paths if not path.read_text().startswith('"""')] == []
 
 
 def test_stages_do_not_import_each_other():
-    """They meet in files; what they share is in `contract`. Only the bench, which runs them, knows other stages."""
+    """Core imports nothing of ours, and every other part no more than it needs."""
     allowed = {
-        "contract": set(),
-        "systems": {"contract"},
-        "baseline": {"contract"},
-        "locustfiles": {"contract"},
-        "analysis": {"contract"},
-        "bench": {"contract", "systems", "analysis"},
-        "docker": {"contract", "systems"},
+        "core": set(),
+        "direct": {"core"},
+        "load": {"core"},
+        "bench": {"core", "direct", "load"},
+        "report": {"core"},
     }
-    for stage, others in allowed.items():
-        for path in Path(ROOT, stage).glob("*.py"):
-            imported = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), flags=re.MULTILINE))
-            assert imported & (allowed.keys() - others - {stage}) == set(), path
+    for part, others in allowed.items():
+        for path in Path(ROOT, "servecost", part).rglob("*.py"):
+            imported = set(re.findall(r"^\s*(?:from|import) servecost\.(\w+)", path.read_text(), flags=re.MULTILINE))
+            assert imported - others - {part} == set(), path

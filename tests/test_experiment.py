@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import experiment, plan
-from contract import results, threads
-from contract.recipe import ROOT
+from servecost.bench import experiment, plan
+from servecost.core import layout, threads
+from servecost.core.recipe import ROOT
 
 GOOD = """
 recipes = ["echo"]
@@ -127,7 +127,7 @@ def test_a_cell_with_fewer_requests_than_users_may_have_more_examples(tmp_path):
     examples = {(run.batch_size, run.concurrency): run.examples for run in planned[0].served}
     assert examples == {(1, 1): 100, (1, 4): 100, (50, 1): 100, (50, 4): 200, (100, 1): 100, (100, 4): 100}
     plan.write(planned, tmp_path)
-    assert set(pd.read_csv(tmp_path / results.PLAN_CSV)["baseline_examples"]) == {100}
+    assert set(pd.read_csv(tmp_path / layout.PLAN_CSV)["baseline_examples"]) == {100}
 
 
 def test_the_number_of_threads_is_said_to_every_library_in_both_arms(tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_the_order_is_in_the_plan(tmp_path):
     """A run's place among all runs of both arms, and that of its baseline."""
     content, recipes = experiment.read(written(tmp_path, ORDERED))
     plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
-    table = pd.read_csv(tmp_path / results.PLAN_CSV)
+    table = pd.read_csv(tmp_path / layout.PLAN_CSV)
     places = {*table["order"], *table["baseline_order"]}
     assert places == set(range(1, 4 * 2 * 4 * 4 + 1))
     assert ((table["baseline_order"] < table["order"]) == (table["round"] % 2 == 1)).all()
@@ -207,8 +207,8 @@ def test_the_plan_names_every_cell_of_every_round(tmp_path):
     """A report finds in the plan's file what there should be."""
     content, recipes = experiment.read(written(tmp_path, GOOD + "rounds = 2"))
     plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
-    table = pd.read_csv(tmp_path / results.PLAN_CSV)
-    assert tuple(table.columns) == results.PLAN_COLUMNS
+    table = pd.read_csv(tmp_path / layout.PLAN_CSV)
+    assert tuple(table.columns) == layout.PLAN_COLUMNS
     assert len(table) == 2 * 2 * 2
     assert set(table["system_label"]) == {"fastDeploy"}
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from conftest import ROOT, Command, write_recipe
 
-from contract import results
+from servecost.core import layout
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -63,7 +63,7 @@ class Case:
 
     @property
     def arguments(self) -> list[str]:
-        return ["-m", "bench", "run", str(self.toml), "--out", str(self.out)]
+        return ["-m", "servecost", "run", str(self.toml), "--out", str(self.out)]
 
     def run(self, **env: str) -> "subprocess.CompletedProcess[str]":
         return self._command(*self.arguments, **env)
@@ -81,7 +81,7 @@ class Case:
 
     def rule_of(self, cell: str) -> str:
         """Return the rule that a failed run broke."""
-        return str(json.loads((self.part / f"{cell}.failed" / results.FAILURE_JSON).read_text())["rule"])
+        return str(json.loads((self.part / f"{cell}.failed" / layout.FAILURE_JSON).read_text())["rule"])
 
     def assert_goes_on_as_if_nothing_had_been(self) -> None:
         """The next command makes the same set of runs as an undisturbed experiment, and all of them are valid."""
@@ -241,7 +241,7 @@ def test_a_file_that_was_cut_short_in_a_results_folder(command: Command, finishe
     path, other = finished.part / "b1-c4" / name, finished.part / "b1-c1" / "locust_run.json"
     text, before = path.read_text(), other.stat().st_mtime_ns
     path.write_text(text[: len(text) * 2 // 3])
-    told = command("-m", "bench", "report", finished.out)
+    told = command("-m", "servecost", "report", finished.out)
     assert told.returncode == 1
     assert "INVALID(files)" in told.stdout
     assert str(path) in told.stdout
@@ -256,14 +256,14 @@ def test_a_shared_file_that_was_cut_short(command: Command, finished: Case, name
     path = finished.out / name if name == "plan.csv" else finished.part / name
     text = path.read_text()
     path.write_text(text[:-4])
-    told = command("-m", "bench", "report", finished.out)
+    told = command("-m", "servecost", "report", finished.out)
     assert "Traceback" not in told.stderr
     finished.assert_goes_on_as_if_nothing_had_been()
 
 
 def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case):
     """The line names the field and both values; whoever insists gets a table that says so."""
-    path = finished.part / "b1-c4" / results.MANIFEST_JSON
+    path = finished.part / "b1-c4" / layout.MANIFEST_JSON
     text = path.read_text()
     content = json.loads(text)
     own = content["conditions"]["machine"]["host"]
@@ -271,13 +271,13 @@ def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case
     path.write_text(json.dumps(content))
     try:
         for arguments in (["report", finished.out], ["run", finished.toml, "--out", finished.out]):
-            told = command("-m", "bench", *arguments)
+            told = command("-m", "servecost", *arguments)
             assert told.returncode == 2, told.stdout + told.stderr
             (line,) = told.stderr.splitlines()
             assert line.startswith("error: ")
             assert {own, "another"} == set(re.search(r"machine\.host \((.*?)\)", line)[1].split(" / "))
             assert "--allow-different" in line
-        insisted = command("-m", "bench", "report", finished.out, "--allow-different", "machine.host")
+        insisted = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
         assert insisted.returncode == 0, insisted.stderr
         assert "**Merged although these differ**: machine.host." in insisted.stdout
     finally:

@@ -10,11 +10,10 @@ import psutil
 import pytest
 from conftest import rows, write_recipe
 
-import systems
-from bench.processes import free_port
-from bench.server import serving
-from contract import answers, recipe
-from contract.recipe import ROOT
+from servecost.bench.arms.server import serving
+from servecost.bench.processes.process import free_port
+from servecost.core import answers, recipe, systems
+from servecost.core.recipe import ROOT
 
 MIB = 2**20
 COUNTS = "def predictor(inputs, batch_size=1):\n    return [len(given) for given in inputs]\n"

@@ -18,12 +18,11 @@ import pytest
 import requests
 from conftest import ROOT, TEST_RECIPES, Command, by_type, rows, verdict_on
 
-import systems
-from bench.processes import free_port
-from bench.server import Server, serving
-from contract import answers, recipe
-from contract.results import REQUESTS_COLUMNS, RunName
-from contract.verdicts import RULES
+from servecost.bench.arms.server import Server, serving
+from servecost.bench.processes.process import free_port
+from servecost.core import answers, recipe, systems
+from servecost.core.layout import REQUESTS_COLUMNS, RunName
+from servecost.core.verdicts import RULES
 
 UNRELIABLE = TEST_RECIPES / "unreliable"
 

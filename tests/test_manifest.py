@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import manifest as gathered
-from contract import manifest, recipe
-from contract.results import MANIFEST_JSON
+from servecost.bench import conditions as gathered
+from servecost.core import manifest, recipe
+from servecost.core.layout import MANIFEST_JSON
 
 ONE = {"machine": {"host": "a", "cores": 2}, "recipes": {"echo": {"fingerprint": "1"}}}
 

@@ -19,7 +19,7 @@ def test_both_models_are_measured_end_to_end(command: Command, tmp_path: Path):
     """A small run of each, with every answer checked against the direct arm's."""
     environment = (ROOT / "experiments" / "quick.toml").read_text().partition("[environment]")
     (tmp_path / "small.toml").write_text(EXPERIMENT + "".join(environment[1:]))
-    done = command("-m", "bench", "run", tmp_path / "small.toml", "--out", tmp_path / "out", timeout_s=600)
+    done = command("-m", "servecost", "run", tmp_path / "small.toml", "--out", tmp_path / "out", timeout_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     assert list(table["recipe"]) == ["deepsegment_en", "efficientnet_b2"]

@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-from _effort import Effort
-from _ledger import Ledger, Seen
-from _outcome import Outcome
-from _records import Record, Records
-from _requests import Load
-from _section import WRONG_ANSWER, Tally
 
-from contract.recipe import ROOT
-from contract.results import RunName
-from contract.verdicts import RULES, Verdict
+from servecost.core.layout import RunName
+from servecost.core.recipe import ROOT
+from servecost.core.verdicts import RULES, Verdict
+from servecost.load.cpu_use import Effort
+from servecost.load.ledger import Ledger, Seen
+from servecost.load.outcome import Outcome
+from servecost.load.payloads import Load
+from servecost.load.records import Record, Records
+from servecost.load.worker_share import WRONG_ANSWER, Tally
 
 NAME = RunName("echo", 2, 3, 6)
 
@@ -151,8 +151,8 @@ def test_a_clock_that_was_set_makes_the_run_invalid():
 def test_every_rule_has_a_demand_and_a_remedy_and_no_other_rule_is_named():
     """One list, for everybody who names a rule."""
     assert all(rule.demand and rule.remedy for rule in RULES.values())
-    folders = ("locustfiles", "bench", "analysis", "contract", "systems")
-    code = "\n".join(path.read_text() for folder in folders for path in Path(ROOT, folder).glob("*.py"))
+    folders = ("servecost", "systems")
+    code = "\n".join(path.read_text() for folder in folders for path in Path(ROOT, folder).rglob("*.py"))
     named = set(re.findall(r"""Verdict\(\s*"([a-z-]+)\"""", code))
     assert named <= RULES.keys()
     assert {"failures", "client-cpu", "workers"} <= RULES.keys()

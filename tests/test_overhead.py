@@ -5,11 +5,13 @@ import math
 import pandas as pd
 import pytest
 
-from analysis import overhead, plots, tables, text
-from analysis.runs import total_of
-from analysis.tables import Results
-from contract.results import PLAN_COLUMNS
-from contract.verdicts import RULES
+from servecost.core.layout import PLAN_COLUMNS
+from servecost.core.verdicts import RULES
+from servecost.report import overhead
+from servecost.report.read import tables
+from servecost.report.read.runs import total_of
+from servecost.report.read.tables import Results
+from servecost.report.write import plots, wording
 
 PLAN = [
     (1, "echo", "fastdeploy", "fastDeploy", 8, 1, 1000, 1000, 2, 1),
@@ -86,7 +88,7 @@ def test_a_summary_is_the_mean_over_rounds():
 
 def test_a_run_that_is_missing_everywhere_prints_as_missing():
     """Never 0, and never left out."""
-    table = text.published_table(overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]]))))
+    table = wording.published_table(overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]]))))
     assert list(table["fastDeploy"]) == ["40.0 ± 127", "missing"]
     assert list(table["Overhead"]) == ["+25.0 ± 63.5 (2.75 ×)", "missing"]
     assert list(table["Baseline"]) == ["15.0 ± 63.5", "15.0 ± 63.5"]
@@ -95,8 +97,8 @@ def test_a_run_that_is_missing_everywhere_prints_as_missing():
 def test_a_run_that_broke_a_rule_prints_as_such():
     """With the rule in the table, and the reason and the remedy below it."""
     summary = overhead.summary(overhead.pairs(results(served=[SERVED[0], SERVED[2]], rule="client-cpu")))
-    assert list(text.published_table(summary)["Overhead"])[1] == "INVALID(client-cpu)"
-    told = text.verdicts(summary)
+    assert list(wording.published_table(summary)["Overhead"])[1] == "INVALID(client-cpu)"
+    told = wording.verdicts(summary)
     assert "1 of 2 rows are not valid" in told
     assert f"- echo, 8 × 4: INVALID(client-cpu): round 1: why. Remedy: {RULES['client-cpu'].remedy}." in told
 
@@ -106,7 +108,7 @@ def test_rounds_that_differ_too_much_make_a_row_invalid(slow, rule):
     """More than twice as long is not the same machine any more; the numbers are still there to look at."""
     summary = overhead.summary(overhead.pairs(results(served=[(1, 8, 1, 3.0), (2, 8, 1, slow), *SERVED[1::2]])))
     assert list(summary["rule"]) == [rule, ""]
-    assert ("INVALID(spread)" in text.published_table(summary)["Overhead"][0]) == bool(rule)
+    assert ("INVALID(spread)" in wording.published_table(summary)["Overhead"][0]) == bool(rule)
 
 
 def test_the_interval_is_students():
@@ -118,7 +120,7 @@ def test_the_interval_is_students():
 
 def test_a_baseline_that_is_missing_prints_as_missing_beside_what_was_served():
     """The overhead needs both arms."""
-    table = text.published_table(overhead.summary(overhead.pairs(results(baseline=[]))))
+    table = wording.published_table(overhead.summary(overhead.pairs(results(baseline=[]))))
     assert set(table["Baseline"]) == set(table["Overhead"]) == {"missing"}
     assert list(table["fastDeploy"]) == ["40.0 ± 127", "20.0 ± 63.5"]
 
@@ -126,7 +128,7 @@ def test_a_baseline_that_is_missing_prints_as_missing_beside_what_was_served():
 def test_a_mean_of_fewer_rounds_than_planned_says_so():
     """And is of rounds that have both arms."""
     summary = overhead.summary(overhead.pairs(results(served=SERVED[:3])))
-    assert list(text.published_table(summary)["Overhead"]) == [
+    assert list(wording.published_table(summary)["Overhead"]) == [
         "+25.0 ± 63.5 (2.75 ×)",
         "+5.00 (1.50 ×) (1 of 2 rounds)",
     ]
@@ -135,7 +137,7 @@ def test_a_mean_of_fewer_rounds_than_planned_says_so():
 def test_results_without_any_run_make_a_table_of_missing():
     """An experiment that was interrupted before its first run has a report, too."""
     summary = overhead.summary(overhead.pairs(results([], [])))
-    assert set(text.published_table(summary)["Overhead"]) == {"missing"}
+    assert set(wording.published_table(summary)["Overhead"]) == {"missing"}
     plots.overhead_per_request(summary)
     plots.served_against_baseline(summary)
     plots.where_the_seconds_go(summary)
@@ -143,9 +145,9 @@ def test_results_without_any_run_make_a_table_of_missing():
 
 def test_the_columns_of_the_published_table_never_change():
     """It is the page's table."""
-    table = text.published_table(overhead.summary(overhead.pairs(results())))
+    table = wording.published_table(overhead.summary(overhead.pairs(results())))
     assert list(table.columns) == ["Recipe", "Batch Size", "Baseline", "Req Concurrency", "fastDeploy", "Overhead"]
-    header = " ".join(text.markdown(table).splitlines()[0].split())
+    header = " ".join(wording.markdown(table).splitlines()[0].split())
     assert header == "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
 
 
@@ -166,19 +168,19 @@ def test_the_columns_of_the_published_table_never_change():
 )
 def test_numbers_have_three_digits_and_no_exponent(value, said):
     """And NaN has a word."""
-    assert text.number(value) == said
+    assert wording.number(value) == said
 
 
 @pytest.mark.parametrize(("value", "said"), [(1.0, "+1.00"), (-1.0, "−1.00"), (0.0, "0.000"), (math.nan, "missing")])
 def test_an_overhead_has_a_sign(value, said):
     """It may well be negative."""
-    assert text.signed(value) == said
+    assert wording.signed(value) == said
 
 
 def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     """A reader who sees only the table is not misled."""
     plan = results().plan
-    caption = text.caption(plan, [MANIFEST])
+    caption = wording.caption(plan, [MANIFEST])
     for part in ("Seconds per 10,000 examples", "**Scaled**: every run had 1,000 examples", "Mean of 2 rounds ± half"):
         assert part in caption
     assert "P, 2 cores" in caption
@@ -186,31 +188,31 @@ def test_the_caption_says_what_was_scaled_and_what_it_ran_on():
     assert "Stack of echo: python 3.7.16, fastdeploy 3.1.1, tensorflow 1.14.0." in caption
     assert "2026-01-02, at commit abc" in caption
     two = pd.concat([plan, plan.assign(recipe="other", examples=20, baseline_examples=20)])
-    assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples" in text.caption(two, [MANIFEST])
+    assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples" in wording.caption(two, [MANIFEST])
     more = plan.assign(examples=plan["examples"].where(plan["concurrency"] == 1, 3000))
     told = "every run had 1,000 examples; those that needed more for a request per user: 3,000 (echo, 8 × 4)."
-    assert told in text.caption(more, [MANIFEST])
-    full = text.caption(plan[plan["round"] == 1].assign(examples=10_000, baseline_examples=10_000), [MANIFEST])
+    assert told in wording.caption(more, [MANIFEST])
+    full = wording.caption(plan[plan["round"] == 1].assign(examples=10_000, baseline_examples=10_000), [MANIFEST])
     assert "Scaled" not in full
     assert "One round, so there is no interval." in full
 
 
 def test_what_the_servers_used_while_the_direct_arm_was_timed_is_said():
     """It is measured, not supposed."""
-    assert text.idleness(results().idle).endswith("10.0 s in all, the servers used 0.02 s of CPU.")
-    assert "not known" in text.idleness(pd.DataFrame())
+    assert wording.idleness(results().idle).endswith("10.0 s in all, the servers used 0.02 s of CPU.")
+    assert "not known" in wording.idleness(pd.DataFrame())
 
 
 def test_how_much_of_the_time_was_timed_is_said():
     """What the harness takes is no secret."""
-    assert text.wall(results().wall) == "The runs took 25 s in all, of which 20 s were timed (1.25 ×)."
-    assert "not known" in text.wall(pd.DataFrame())
-    assert text.wall(results().wall.assign(timed_s=0.0)) == "The runs took 25 s in all, of which 0 s were timed."
+    assert wording.wall(results().wall) == "The runs took 25 s in all, of which 20 s were timed (1.25 ×)."
+    assert "not known" in wording.wall(pd.DataFrame())
+    assert wording.wall(results().wall.assign(timed_s=0.0)) == "The runs took 25 s in all, of which 0 s were timed."
 
 
 def test_the_overhead_per_request_is_a_table_of_concurrencies():
     """A row for each batch size."""
-    table = text.per_request_table(overhead.summary(overhead.pairs(results())))
+    table = wording.per_request_table(overhead.summary(overhead.pairs(results())))
     assert table.to_dict("list") == {
         "Recipe": ["echo"],
         "Batch Size": [8],
@@ -223,7 +225,7 @@ def test_a_cell_that_nobody_asked_for_is_not_missing():
     """Recipes may have batch sizes and concurrencies of their own."""
     summary = overhead.summary(overhead.pairs(results()))
     other = summary[summary["concurrency"] == 4].assign(recipe="other", batch_size=64)
-    table = text.per_request_table(pd.concat([summary, other]))
+    table = wording.per_request_table(pd.concat([summary, other]))
     assert table.to_numpy().tolist() == [["echo", 8, "+20.0", "+4.00"], ["other", 64, "–", "+4.00"]]
 
 

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from test_overhead import results as sample
 
-from analysis import overhead, page
-from analysis import results as read
-from contract.recipe import ROOT
+from servecost.core.recipe import ROOT
+from servecost.report import overhead
+from servecost.report.read import results as read
+from servecost.report.write import page
 
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
 
@@ -91,7 +92,7 @@ def test_the_page_has_the_structure_of_the_page_that_it_finishes():
         assert sum(line.startswith(f"| {name} ") for line in rows) == 2 * 21
     for word in ("fixed cost", "grow with the payload", "negative", "Batch size.", "Concurrency", "Workers"):
         assert word in PAGE
-    for part in ("Machine: ", "tensorflow 1.14.0", "torch ", "Measured on ", "at commit ", "python -m bench run"):
+    for part in ("Machine: ", "tensorflow 1.14.0", "torch ", "Measured on ", "at commit ", "servecost run"):
         assert part in PAGE
     assert "changes" not in re.search(r"at commit (.*)", PAGE)[1]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.processes import running
-from contract.recipe import ROOT
+from servecost.bench.processes.process import running
+from servecost.core.recipe import ROOT
 
 # A command with a child of its own, neither of which ends when asked: it tells both process ids.
 STUBBORN = """
@@ -83,7 +83,7 @@ def test_the_processes_end_when_the_bench_is_killed(tmp_path, how):
     bench = f"""
 import sys, time
 from pathlib import Path
-from bench.processes import running
+from servecost.bench.processes.process import running
 with running("it", [sys.executable, "-c", {STUBBORN!r}], {{}}, Path({str(tmp_path / "log")!r})):
     time.sleep(600)
 """

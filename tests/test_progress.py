@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.progress import FIRST_GUESS_S_PER_EXAMPLE, Display, Estimate, Step, duration
+from servecost.bench.progress import FIRST_GUESS_S_PER_EXAMPLE, Display, Estimate, Step, duration
 
 
 def steps() -> list[Step]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from contract import answers, recipe
-from contract.recipe import ROOT
+from servecost.core import answers, recipe
+from servecost.core.recipe import ROOT
 
 RECIPES = ROOT / "recipes"
 # As the page has them.
@@ -29,8 +29,9 @@ OLD_SYNTAX = [
     *(path for name in recipe.available() for path in recipe.served_files(RECIPES / name) if path.suffix == ".py"),
     *(
         path
-        for folder in ("contract", "baseline", "systems", "docker")
-        for path in sorted((ROOT / folder).glob("*.py"))
+        for folder in ("servecost/core", "servecost/direct", "baseline", "systems", "docker")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "_yardstick" not in path.parts
     ),
 ]
 

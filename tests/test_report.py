@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from conftest import Command
 
-from analysis import attribution, overhead, publish, published, results
-from contract.recipe import ROOT
-from contract.results import EXPERIMENT_JSON
+from servecost.core.layout import EXPERIMENT_JSON
+from servecost.core.recipe import ROOT
+from servecost.report import attribution, overhead
+from servecost.report.read import published, results
+from servecost.report.write import publish
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
 NOTEBOOK = ROOT / "analysis" / "overhead.ipynb"
@@ -37,8 +39,8 @@ def test_the_published_results_have_every_planned_run():
 
 
 def test_the_notebook_is_executed_and_written_as_a_page(command: Command, folder: Path):
-    """The table in three forms, the plots, and a page without code, from `python -m bench report`."""
-    done = command("-m", "bench", "report", folder)
+    """The table in three forms, the plots, and a page without code, from `servecost report`."""
+    done = command("-m", "servecost", "report", folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     table = (folder / "table.md").read_text()
@@ -58,7 +60,7 @@ def test_a_missing_run_prints_as_missing_on_the_page_too(command: Command, folde
     """One is taken away in each round."""
     for run in folder.glob("round-*/echo/fastdeploy/b1-c4"):
         shutil.rmtree(run)
-    done = command("-m", "bench", "report", folder)
+    done = command("-m", "servecost", "report", folder)
     assert done.returncode == 1, done.stderr
     assert "- echo, 1 × 4: INVALID(missing): round 1: it has not been made yet. Remedy: " in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if re.match(r"\| echo +\| +1 \|.*\| +4 \|", line))
@@ -115,7 +117,7 @@ def test_results_of_several_systems_are_no_page(command: Command, folder: Path):
     """It has one column of served seconds; and the tree is as it was."""
     plan = pd.read_csv(folder / "plan.csv")
     pd.concat([plan, plan.assign(system="null")]).to_csv(folder / "plan.csv", index=False)
-    done = command("-m", "bench", "publish", folder)
+    done = command("-m", "servecost", "publish", folder)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"error: {folder} has results of several systems; the page is of one"]
     assert not (ROOT / "docs" / "results" / folder.name).exists()

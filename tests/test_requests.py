@@ -1,9 +1,10 @@
 """How N examples become requests."""
 
 import pytest
-from _requests import Load, Payloads, Request
 
-from contract import recipe, wire
+from servecost.core import recipe
+from servecost.load.payloads import Load, Payloads, Request
+from systems.fastdeploy import wire
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.direct import grid
-from bench.run import of_idleness
-from bench.served import first_broken
-from contract.verdicts import VALID, Verdict
+from servecost.bench.arms.direct import grid
+from servecost.bench.arms.served import first_broken
+from servecost.bench.run import of_idleness
+from servecost.core.verdicts import VALID, Verdict
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
 """Who is ready, what is next, what came of it."""
 
 import gevent
-from _records import Record
-from _requests import Load
-from _section import Section, Tally
-from _shares import Lease
 
-from contract.verdicts import Verdict
+from servecost.core.verdicts import Verdict
+from servecost.load.leases import Lease
+from servecost.load.payloads import Load
+from servecost.load.records import Record
+from servecost.load.worker_share import Section, Tally
 
 
 class Superior:

@@ -1,11 +1,12 @@
 """How requests are shared out: each goes to one worker, whatever the users, the workers and the order of events."""
 
-from _records import Record
-from _requests import Load
-from _section import Section
-from _shares import Lease, Pool, in_proportion
 from hypothesis import given
 from hypothesis import strategies as st
+
+from servecost.load.leases import Lease, Pool, in_proportion
+from servecost.load.payloads import Load
+from servecost.load.records import Record
+from servecost.load.worker_share import Section
 
 NAMES = [f"worker-{number}" for number in range(8)]
 users_by_worker = st.lists(st.integers(0, 40), min_size=1, max_size=8).map(

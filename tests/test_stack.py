@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from baseline._baseline import is_foreign
 from conftest import Command
 from test_recipes import SEGMENTS, called
 
-from baseline._baseline import is_foreign
-from bench import manifest
-from contract import recipe
-from contract.recipe import NOT_SERVED, ROOT, Recipe
+from servecost.bench import conditions as manifest
+from servecost.core import recipe
+from servecost.core.recipe import NOT_SERVED, ROOT, Recipe
 
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
 
@@ -83,7 +83,7 @@ def test_baseline_and_server_run_on_it_and_the_table_says_so(
     (tmp_path / "my.toml").write_text(
         f'recipes = ["{on_its_own_stack.folder}"]\nbatch_sizes = [8]\nconcurrencies = [1, 4]\nexamples = 64\n'
     )
-    done = command("-m", "bench", "run", tmp_path / "my.toml", "--out", tmp_path / "out")
+    done = command("-m", "servecost", "run", tmp_path / "my.toml", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "**VALID**: all 2 rows" in done.stdout
     assert "fastdeploy 3.1.1, tensorflow 1.14.0, keras 2.2.4, deepsegment 2.3.1" in done.stdout

@@ -7,10 +7,9 @@ import pytest
 import requests
 from conftest import write_recipe
 
-import systems
-from bench.processes import free_port, is_taken
-from bench.server import ServerFailed, ask, serving
-from contract import recipe
+from servecost.bench.arms.server import ServerFailed, ask, serving
+from servecost.bench.processes.process import free_port, is_taken
+from servecost.core import recipe, systems
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 # One of text and one of files.

@@ -7,15 +7,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import served, watch
-from bench.experiment import Experiment
-from bench.processes import running
-from bench.run import run
-from bench.scripts import reason_of
-from bench.watch import Watch
-from contract import results
-from contract.recipe import load
-from contract.verdicts import Verdict
+from servecost.bench.arms import served
+from servecost.bench.experiment import Experiment
+from servecost.bench.processes import watch
+from servecost.bench.processes.process import running
+from servecost.bench.processes.watch import Watch
+from servecost.bench.run import run
+from servecost.bench.scripts import reason_of
+from servecost.core import layout
+from servecost.core.recipe import load
+from servecost.core.verdicts import Verdict
 
 
 def test_a_machine_at_rest_has_what_a_run_needs(tmp_path: Path):
@@ -59,7 +60,7 @@ def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Pa
     failures = run(ECHO, [load("echo")], tmp_path)
     assert "INVALID(memory): 12 MiB of 100 MiB were left; it was stopped. Remedy: take smaller" in failures[0]
     failed = tmp_path / "round-1" / "echo" / "fastdeploy" / "b1-c2.failed"
-    assert json.loads((failed / results.FAILURE_JSON).read_text())["rule"] == "memory"
+    assert json.loads((failed / layout.FAILURE_JSON).read_text())["rule"] == "memory"
     monkeypatch.undo()
     assert run(ECHO, [load("echo")], tmp_path) == []
 

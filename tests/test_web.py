@@ -22,7 +22,7 @@ import requests
 from conftest import ROOT
 from playwright.sync_api import Page, expect, sync_playwright
 
-from bench.processes import free_port
+from servecost.bench.processes.process import free_port
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "
@@ -71,7 +71,7 @@ class Web:
 def web(folder: Path, *options: object) -> Iterator[Web]:
     """Run `bench web echo` until the block ends, which it has to end in order."""
     port, log = free_port(), folder / "web.log"
-    command = [sys.executable, "-m", "bench", "web", "echo", "--port", 0, "--web-port", port, *options]
+    command = [sys.executable, "-m", "servecost", "web", "echo", "--port", 0, "--web-port", port, *options]
     with log.open("w") as output:
         process = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True)
     try:
@@ -317,7 +317,7 @@ def test_a_port_that_is_taken_is_told(tmp_path):
     """And which option chooses another."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "bench", "web", "echo", "--port", "0", "--web-port", port]
+        command = [sys.executable, "-m", "servecost", "web", "echo", "--port", "0", "--web-port", port]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"error: port {port} is taken on 127.0.0.1; choose another with --web-port"]

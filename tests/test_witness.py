@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from _ledger import Ledger
-from _records import Record, Records
-from _witness import Busy, Witness, within
 
-from contract import wire
+from servecost.load.ledger import Ledger
+from servecost.load.records import Record, Records
+from servecost.load.server_count import Busy, Witness, within
+from systems.fastdeploy import wire
 
 SECOND = 1_000_000_000
 

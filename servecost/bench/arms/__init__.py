@@ -1,0 +1,1 @@
+"""The two arms of a comparison: the predictor called directly, and served."""

@@ -1,0 +1,1 @@
+"""Processes that the bench starts, and what they leave of the machine."""

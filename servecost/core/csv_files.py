@@ -1,0 +1,52 @@
+"""How the files of results are written, so that whatever happens to the writer, what can be read is whole.
+
+Owns the ways: a file is replaced by another at once, or rows are added to a CSV file, of which only the whole lines
+count: what is left of a number that is cut short would be another number.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+
+def replace(path: Path, write: Callable[[IO[str]], object]) -> None:
+    """Have ``write`` write a file beside ``path``, and put it in its place when it is whole."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with temporary.open("w", newline="") as file:
+        write(file)
+    os.replace(str(temporary), str(path))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Put a CSV file in its place."""
+    replace(path, lambda file: csv.writer(file).writerows([columns, *rows]))
+
+
+def append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Add rows to a CSV file, with a header if it is new, in one write; a last row that was cut short goes first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = whole_lines(path)
+    if path.is_file() and len(whole) < path.stat().st_size:
+        replace(path, lambda file: file.write(whole))
+    with path.open("a", newline="") as file:
+        csv.writer(file).writerows([*([] if whole else [columns]), *rows])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def whole_lines(path: Path) -> str:
+    """Return the whole lines of a file; nothing if there is none."""
+    if not path.is_file():
+        return ""
+    with path.open(newline="", errors="replace") as file:
+        text = file.read()
+    return text[: text.rfind("\n") + 1]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Return the whole rows of a CSV file; none if there is no file."""
+    return [dict(row) for row in csv.DictReader(whole_lines(path).splitlines())]

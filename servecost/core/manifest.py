@@ -1,0 +1,118 @@
+"""The manifest beside a run: what makes runs alike, and what tells whether the run's files are as they were written.
+
+Owns the format and these two questions. Who gathers what is in a manifest is ``bench.manifest``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from servecost.core import csv_files
+from servecost.core.layout import MANIFEST_JSON, SCHEMA_VERSION
+
+
+class Damaged(ValueError):
+    """A run's files are not whole; the message is one line that names the file."""
+
+
+class Unlike(ValueError):
+    """Runs that shall be merged or compared were made under different conditions; the message names the fields."""
+
+
+def write(folder: Path, content: dict[str, Any], names: Iterable[str] = ()) -> None:
+    """Write a manifest with the digests of those of the named files that are there."""
+    digests = {name: digest(folder / name) for name in names if (folder / name).is_file()}
+    whole = {"schema_version": SCHEMA_VERSION, **content, "files": digests}
+    csv_files.replace(folder / MANIFEST_JSON, lambda file: file.write(json.dumps(whole, indent=1) + "\n"))
+
+
+def digest(path: Path) -> str:
+    """Return a digest of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return a manifest. Raises Damaged if it cannot be read, or is of another version of the format."""
+    path = folder / MANIFEST_JSON
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path} cannot be read ({type(error).__name__})") from error
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        raise Damaged(f"{path} is of another version of this project")
+    return content
+
+
+def in_place(folder: Path) -> list[dict[str, Any]]:
+    """Return the manifests of what is in its place in a results folder, not of what failed or is not finished.
+
+    One that cannot be read makes its own run invalid, and no other: it is left out.
+    """
+    found = []
+    for path in sorted(folder.rglob(MANIFEST_JSON)):
+        if path.parent.suffix:
+            continue
+        try:
+            found.append(read(path.parent))
+        except Damaged:
+            continue
+    return found
+
+
+def checked(folder: Path, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a manifest whose files are as they were written, ``names`` among them. Raises Damaged if they are not.
+
+    A file that is not there any more counts only if it is one of ``names``: a compact copy leaves logs behind.
+    """
+    content = read(folder)
+    for name in names:
+        if not (folder / name).is_file():
+            raise Damaged(f"{folder / name} is missing")
+    for name, expected in content["files"].items():
+        if (folder / name).is_file() and digest(folder / name) != expected:
+            raise Damaged(f"{folder / name} has been changed or cut short since it was written")
+    return content
+
+
+def differing(conditions: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the fields that differ, by their dotted names, each with its values.
+
+    A field that only some have says nothing: two recipes' runs may be merged, and each has its own fingerprint.
+    """
+    values: dict[str, list[str]] = {}
+    for each in conditions:
+        for field, value in _flat(each):
+            known = values.setdefault(field, [])
+            if str(value) not in known:
+                known.append(str(value))
+    return {field: known for field, known in values.items() if len(known) > 1}
+
+
+def check_alike(conditions: Iterable[Mapping[str, Any]], allowed: Sequence[str] = ()) -> list[str]:
+    """Return what differs although it is ``allowed`` to. Raises Unlike if anything else differs.
+
+    A field is allowed by its name, or by that of a group: ``machine`` for ``machine.host``.
+    """
+    found = differing(conditions)
+    told = [
+        "{} ({})".format(field, " / ".join(values)) for field, values in found.items() if not _is_in(field, allowed)
+    ]
+    if told:
+        raise Unlike("; ".join(told))
+    return list(found)
+
+
+def _is_in(field: str, allowed: Sequence[str]) -> bool:
+    return any(field == name or field.startswith(name + ".") for name in allowed)
+
+
+def _flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _flat(value, before + name + ".")
+        else:
+            yield before + name, value

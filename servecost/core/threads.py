@@ -1,0 +1,21 @@
+"""How many threads a model library computes with, said by the variables that the libraries read.
+
+Owns their names. Left alone, each library decides by itself, by what it takes for the machine.
+"""
+
+from __future__ import annotations
+
+import os
+
+# OpenMP's (torch, oneDNN, NumPy's linear algebra), and TensorFlow's own: within an operation, and between operations.
+NAMES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def variables(count: int | None = None) -> dict[str, str]:
+    """Return the variables for ``count`` threads; without it as the shell has them, or one for each usable core."""
+    return {name: str(count or os.environ.get(name) or usable_cores()) for name in NAMES}
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

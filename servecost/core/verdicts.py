@@ -1,0 +1,124 @@
+"""The rules that a number has to pass, each with its remedy, and the verdict on a run or a row.
+
+Owns the list of rules: nothing is called invalid for a reason that is not in it. How a rule is checked is the matter of
+whoever has the facts: the load, the bench, the analysis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# A client that uses more of one core than this is near its own limit: the total may be its, not the server's.
+CLIENT_CPU_MAX = 0.9
+# A client that stood in the kernel's queue for a core longer than this part of the run was not driving the load. In a
+# run of a moment the part says nothing: less than so many seconds is what sharing a machine comes to.
+CLIENT_WAIT_MAX, CLIENT_WAIT_NEGLIGIBLE_S = 0.2, 0.5
+# A server that uses more of a core than this while the direct arm is timed takes that from it.
+IDLE_CPU_MAX = 0.1
+# The slowest round over the fastest, of either arm: beyond, the machine was not the same machine all the time.
+SPREAD_MAX = 2.0
+# The wall clock against the monotonic one, over a run: beyond, it was set, or the machine slept.
+CLOCK_STEP_MAX_S = 0.1
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a run or a row has to fulfil.
+
+    Attributes:
+        name: by which verdicts name it.
+        demand: what has to be so, in a few words.
+        remedy: what to do when it is not.
+        is_lasting: whether a run that breaks it would break it again, so that making it anew is of no use.
+    """
+
+    name: str
+    demand: str
+    remedy: str
+    is_lasting: bool = False
+
+
+_ALL = (
+    Rule("count", "every example is sent exactly once, in one request", "run it again; if it recurs, report it"),
+    Rule("failures", "every request is answered", "see the failures in locust_requests.csv and the server's logs"),
+    Rule("answers", "every answer is the direct arm's", "see whether the predictor's answers depend on the batch"),
+    Rule("server-count", "the server counts as many requests as were sent", "keep others away from the server"),
+    Rule("busy", "nobody else uses the server", "keep others away from the server"),
+    Rule("server", "the server starts, answers and lives", "see the end of the server's logs"),
+    Rule("server-restarted", "the server's processes are the same all the time", "see why in the server's logs"),
+    Rule(
+        "server-not-idle",
+        f"a server uses next to nothing (below {IDLE_CPU_MAX:.0%} of a core) while the direct arm is timed",
+        "see what it does in its logs; run it again",
+    ),
+    Rule(
+        "client-cpu",
+        f"no client process uses above {CLIENT_CPU_MAX:.0%} of a core, "
+        f"or waits for one above {CLIENT_WAIT_MAX:.0%} of the time",
+        "send from more processes (locust --processes 2) or from another machine, and stop what else runs here",
+    ),
+    Rule("workers", "every worker takes part from begin to end", "start it again; see its own output"),
+    Rule("users", "as many users are ready as were asked for", "see why they could not start or did not stay"),
+    Rule(
+        "concurrency",
+        "there are at least as many requests as users",
+        "ask for more examples, smaller batches or fewer users",
+        is_lasting=True,
+    ),
+    Rule("host", "the server can be reached and answers the example rightly", "start it, or give its right address"),
+    Rule("interrupted", "the run is not broken off", "let it come to its end"),
+    Rule("statistics", "Locust's statistics count what the ledger counts", "do not reset them during a run"),
+    Rule("clock", "no clock is set during the run, and no time is negative", "stop what sets it; run it again"),
+    Rule("calls", "the predictor's calls in the run had all its examples", "see the server's log; run it again"),
+    Rule("baseline", "the direct arm runs and gives an answer for each input", "see the end of baseline.log"),
+    Rule("memory", "the machine has memory left and swaps nothing", "take smaller batches, fewer users or more memory"),
+    Rule("disk", "there is disk space left", "free some space, also where temporary files are kept; run it again"),
+    Rule("files", "the run's files are whole and can be read", "free some space if there is none; run it again"),
+    Rule(
+        "spread",
+        f"no round takes more than {SPREAD_MAX:g} times as long as another",
+        "keep the machine quiet, and measure into another folder",
+    ),
+    Rule("missing", "every planned run is there", "run the same command again"),
+    Rule("withdrawn", "a published number is not known to be wrong", "measure it again, with this version"),
+)
+RULES = {rule.name: rule for rule in _ALL}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a number counts.
+
+    Attributes:
+        rule: the name of the rule that it breaks, or nothing if it is valid.
+        reason: what was found, in one line.
+    """
+
+    rule: str = ""
+    reason: str = ""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether no rule is broken."""
+        return not self.rule
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether another run would come to the same."""
+        return self.is_valid or RULES[self.rule].is_lasting
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, or nothing."""
+        return RULES[self.rule].remedy if self.rule else ""
+
+    @property
+    def word(self) -> str:
+        """``VALID``, or ``INVALID`` with the rule."""
+        return f"INVALID({self.rule})" if self.rule else "VALID"
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}. Remedy: {self.remedy}" if self.rule else self.word
+
+
+VALID = Verdict()

@@ -1,0 +1,1 @@
+"""Runs of a master and workers: the messages between the two, and each end of them."""

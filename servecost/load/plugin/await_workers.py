@@ -1,0 +1,46 @@
+"""The time before a headless distributed run, while its workers connect: it ends after a stated time, or when told to.
+
+Owns giving up. Locust's own way out prints no result, and Ctrl-C would show a traceback and leave the workers running.
+"""
+
+import signal
+import sys
+from typing import Any, NoReturn
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from servecost.core.verdicts import Verdict
+from servecost.load.outcome import FAILED
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Waiting:
+    """Waits as long as ``--expect-workers-max-wait`` says for as many workers as ``--expect-workers`` says."""
+
+    def __init__(self, environment: Environment, runner: MasterRunner) -> None:
+        options = environment.parsed_options
+        assert options is not None
+        self._runner = runner
+        self._expected = options.expect_workers
+        limit_s = options.expect_workers_max_wait
+        options.expect_workers_max_wait = 0  # Locust is not to give up before this does
+        self._handlers = [gevent.signal_handler(number, self._give_up, "interrupted") for number in ENDING_SIGNALS]
+        self._limit = gevent.spawn_later(limit_s, self._give_up, f"gave up after {limit_s} s") if limit_s else None
+        environment.events.test_start.add_listener(self._end)
+
+    def _end(self, **_: Any) -> None:
+        """Leave the signals to Locust: the workers are here."""
+        if self._limit:
+            self._limit.kill(block=False)
+        for handler in self._handlers:
+            handler.cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _give_up(self, why: str) -> NoReturn:
+        connected = len(self._runner.clients.ready)
+        self._runner.quit()
+        print(Verdict("workers", f"{why}: {connected} of {self._expected} workers connected"), flush=True)
+        sys.exit(FAILED)

@@ -1,0 +1,88 @@
+"""The run in Locust's CSV files: its total as an entry of its own, its requests unrounded, and files that are complete.
+
+Owns what is written beside and into Locust's own statistics. Knows nothing of how the run was made.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from locust.env import Environment
+from locust.stats import PERCENTILES_TO_REPORT, StatsCSV
+
+from servecost.core import csv_files
+from servecost.core.layout import (
+    LEDGER_COLUMNS,
+    LEDGER_SUFFIX,
+    REQUESTS_COLUMNS,
+    REQUESTS_SUFFIX,
+    RUN_SUFFIX,
+    RUN_TYPE,
+    SCHEMA_VERSION,
+    TOTAL,
+)
+from servecost.load.ledger import Ledger
+from servecost.load.outcome import Outcome
+
+
+def log_run(environment: Environment, outcome: Outcome) -> None:
+    """Give the run an entry of its own in Locust's statistics: its wall time in ms; no part of Aggregated."""
+    entry = environment.stats.get(str(outcome.name), RUN_TYPE)
+    entry.log(outcome.wall_ns / 1e6, 0)  # type: ignore[arg-type]  # annotated int, but floats are what Locust logs
+    if not outcome.is_valid:
+        entry.log_error(None)
+
+
+def write_requests(prefix: str, ledger: Ledger) -> None:
+    """Write every request's times, in nanoseconds since the release reached its worker, unrounded, in their order."""
+    rows = ((record.request, worker, *record[1:]) for worker, record in ledger.records())
+    csv_files.write_table(Path(prefix + REQUESTS_SUFFIX), REQUESTS_COLUMNS, rows)
+
+
+def write_ledger(prefix: str, outcome: Outcome) -> None:
+    """Write the run's account: a row for each worker, and one for all of them."""
+    csv_files.write_table(Path(prefix + LEDGER_SUFFIX), LEDGER_COLUMNS, ledger_rows(outcome))
+
+
+def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of a run's account, by LEDGER_COLUMNS."""
+    ledger, seen = outcome.ledger, outcome.ledger.seen
+    for number, entry in enumerate(ledger.entries.values()):
+        span_s = "" if entry.span_ns is None else entry.span_ns / 1e9
+        shares = ("", "") if entry.effort is None else (entry.effort.cpu_share, entry.effort.wait_share)
+        yield (number, entry.name, entry.users, *entry.tally, span_s, *shares, "", "", "", entry.fault)
+    wall_s = outcome.wall_ns / 1e9 if outcome.is_answered else ""
+    server = ("", "", "") if seen.requests is None else (seen.requests, seen.least, seen.most)
+    yield (TOTAL, "", ledger.users, *ledger.total, wall_s, "", "", *server, outcome.verdict.reason)
+
+
+def write_run(prefix: str, outcome: Outcome) -> None:
+    """Write what the run was, when it was, on which clocks, and the verdict on it."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "run": outcome.run,  # the first part of its requests' unique ids
+        "name": str(outcome.name),
+        **asdict(outcome.name),
+        "requests": outcome.load.requests,
+        "total_s": outcome.wall_ns / 1e9 if outcome.is_answered else None,
+        "released_ns": outcome.released_ns,  # on this machine's monotonic clock
+        "released_unix_ns": outcome.released_unix_ns,
+        "clock_step_ns": outcome.clock_step_ns,
+        "rule": outcome.verdict.rule,
+        "reason": outcome.verdict.reason,
+    }
+    csv_files.replace(Path(prefix + RUN_SUFFIX), lambda file: file.write(json.dumps(content, indent=1) + "\n"))
+
+
+def write_final_stats(environment: Environment, prefix: str) -> None:
+    """Write Locust's statistics once more, at the very end.
+
+    Locust writes its CSV files once a second and not when it ends: the last second of a run would be missing. The
+    files are replaced, so that what Locust still holds in its buffers goes nowhere.
+    """
+    stats = StatsCSV(environment, PERCENTILES_TO_REPORT)
+    csv_files.replace(Path(prefix + "_stats.csv"), lambda file: stats.requests_csv(csv.writer(file)))
+    csv_files.replace(Path(prefix + "_failures.csv"), lambda file: stats.failures_csv(csv.writer(file)))
+    csv_files.replace(Path(prefix + "_exceptions.csv"), lambda file: stats.exceptions_csv(csv.writer(file)))

@@ -1,0 +1,85 @@
+"""What the web interface is asked, before Locust answers: only the load's own fields, with values that make a run.
+
+Owns the refusals. Locust takes any of its options from whoever reaches the port, files to write among them, from pages
+of other sites too, and answers a wrong value with an exception's text.
+"""
+
+from argparse import ArgumentTypeError
+from urllib.parse import urlsplit
+
+import gevent
+from flask import Response, jsonify, request
+from locust.env import Environment
+from locust.web import WebUI
+
+from servecost.core.options import at_least
+from servecost.load.plugin.conductor import Conductor
+from servecost.load.plugin.options import LOAD_OPTIONS, LOOPBACK, is_address
+from servecost.load.server_count import Busy, Witness
+
+READY_LIMIT_S = 15
+POLL_S = 0.1
+OWN_NAMES = (LOOPBACK, "localhost", "::1")
+# What a start may set besides the load's own options; Locust checks these.
+LOCUST_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile")
+
+
+def guard(web_ui: WebUI, environment: Environment, conductor: Conductor) -> None:
+    """Have every request to the web interface checked before it is answered."""
+    assert web_ui.app is not None
+
+    @web_ui.app.before_request
+    def refuse() -> Response | tuple[str, int] | None:
+        if problem := _foreign(web_ui):
+            return f"refused: {problem}\n", 403
+        if request.path.endswith("/user"):
+            return "refused: a user class cannot be changed from the web interface\n", 403
+        if request.path.endswith("/stats/reset") and conductor.is_running:
+            return "refused: the statistics are part of the run that is in progress\n", 409
+        if request.path.endswith("/swarm") and (problem := _no_start(environment, conductor)):
+            return jsonify({"success": False, "message": problem, "host": environment.host})
+        return None
+
+
+def _foreign(web_ui: WebUI) -> str:
+    """Return why the request may come from another site's page, or nothing."""
+    origin, own = request.headers.get("Origin"), request.host
+    if origin and urlsplit(origin).netloc != own:
+        return f"it comes from a page of {origin}"
+    if web_ui.host == LOOPBACK and urlsplit(f"//{own}").hostname not in OWN_NAMES:
+        return f"it is addressed to {own}"  # a foreign name that has been made to point here
+    return ""
+
+
+def _no_start(environment: Environment, conductor: Conductor) -> str:
+    """Return why no run can be started with the form's values, in one line that the form shows, or nothing."""
+    for name, value in request.form.items():
+        if problem := _wrong(name, value, environment):
+            return problem
+    with gevent.Timeout(READY_LIMIT_S, False):
+        while not conductor.is_running and not conductor.is_ready:
+            gevent.sleep(POLL_S)  # workers need some time to come back from the run before
+    if conductor.is_running:
+        return "A run is in progress: wait for its end, or stop it first"
+    if not conductor.is_ready:
+        return "Not all expected workers are connected: start them first"
+    try:  # here and not only once Locust has begun: its Stop would not find a run that is about to begin
+        Witness(request.form.get("host") or environment.host or "").wait_until_quiet()
+    except Busy as error:
+        return str(error)
+    return ""
+
+
+def _wrong(name: str, value: str, environment: Environment) -> str:
+    title = name.replace("_", " ").capitalize()
+    least = 1 if name == "user_count" else LOAD_OPTIONS.get(name)
+    if least is not None:
+        try:
+            at_least(least)(value)
+        except ArgumentTypeError as error:
+            return f"{title}: {error}"
+    elif name == "host" and not is_address(value):
+        return f"{title}: {value!r} is no server's address; give one, like http://127.0.0.1:8080"
+    elif name not in LOCUST_FIELDS and name in vars(environment.parsed_options or object()):
+        return f"{title} cannot be set from the web interface"
+    return ""

@@ -1,0 +1,1 @@
+"""Writes tables, pictures and pages from results."""
