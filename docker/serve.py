@@ -1,6 +1,6 @@
 """What a recipe's container runs: the direct arm, for its answers and times, then the server, until it is stopped.
 
-Owns the order of the two. Beside ``servecost serve``, which does the same on one machine with everything installed, this
+Owns the order of the two. Beside ``servecost serve``, which does the same on one machine with all installed, this
 needs the recipe's own requirements and fastDeploy, on Python 3.7 or later; the container's end is the end of all.
 """
 
