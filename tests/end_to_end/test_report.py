@@ -8,13 +8,13 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from conftest import Command
 
 from servecost.core.layout import EXPERIMENT_JSON
 from servecost.core.recipe import ROOT
 from servecost.report import attribution, overhead
 from servecost.report.read import published, results
 from servecost.report.write import publish
+from tests.support import Command
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
 NOTEBOOK = ROOT / "analysis" / "overhead.ipynb"

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import ROOT, TEST_RECIPES, Command, by_type, rows, verdict_on
 
 from servecost.bench.arms.server import Server, serving
 from servecost.bench.processes.process import free_port
 from servecost.core import answers, recipe, systems
 from servecost.core.layout import REQUESTS_COLUMNS, RunName
 from servecost.core.verdicts import RULES
+from tests.support import ROOT, TEST_RECIPES, Command, by_type, rows, verdict_on
 
 UNRELIABLE = TEST_RECIPES / "unreliable"
 

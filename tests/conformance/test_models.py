@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Command
+
+from tests.support import ROOT, Command
 
 EXPERIMENT = """
 recipes = ["deepsegment_en", "efficientnet_b2"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from conftest import write_recipe
 
 from servecost.core import call_log
+from tests.support import write_recipe
 
 LIMIT_S = 10e-6
 

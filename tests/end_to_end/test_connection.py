@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from difficult_app import ANSWER
 
 from servecost.bench.processes.process import free_port, running
 from servecost.core.recipe import ROOT
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
+from tests.end_to_end.difficult_app import ANSWER
 
 TIMEOUT_S = 20
 KEEP_ALIVE_S = 1

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from baseline._baseline import is_foreign
-from conftest import Command
 from test_recipes import SEGMENTS, called
 
 from servecost.bench import conditions as manifest
 from servecost.core import recipe
 from servecost.core.recipe import NOT_SERVED, ROOT, Recipe
+from tests.support import Command
 
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
 

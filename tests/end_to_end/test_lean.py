@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import rows, write_recipe
 
 from servecost.bench.arms.server import serving
 from servecost.bench.processes.process import free_port
 from servecost.core import answers, recipe, systems
 from servecost.core.recipe import ROOT
+from tests.support import rows, write_recipe
 
 MIB = 2**20
 COUNTS = "def predictor(inputs, batch_size=1):\n    return [len(given) for given in inputs]\n"

@@ -15,10 +15,10 @@ import pandas as pd
 import psutil
 import pytest
 import requests
-from conftest import PREDICTOR, ROOT, TEST_RECIPES, Command, write_recipe
 
 from servecost.bench.processes.process import free_port
 from servecost.core import answers, layout, recipe
+from tests.support import PREDICTOR, ROOT, TEST_RECIPES, Command, write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 

@@ -19,10 +19,10 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from conftest import ROOT
 from playwright.sync_api import Page, expect, sync_playwright
 
 from servecost.bench.processes.process import free_port
+from tests.support import ROOT
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import write_recipe
 
 from servecost.bench.arms.server import ServerFailed, ask, serving
 from servecost.bench.processes.process import free_port, is_taken
 from servecost.core import recipe, systems
+from tests.support import write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 # One of text and one of files.

@@ -15,13 +15,13 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Command, by_type, rows, verdict_on, write_recipe
 
 from servecost.bench.arms.server import Server, serving
 from servecost.bench.processes.process import free_port
 from servecost.core import recipe, systems
 from servecost.core.layout import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
 from servecost.core.verdicts import RULES
+from tests.support import ROOT, Command, by_type, rows, verdict_on, write_recipe
 
 LOCUST = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py"]
 COUNTS = LEDGER_COLUMNS[3:9]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, Command, write_recipe
 
 from servecost.core import layout
+from tests.support import ROOT, Command, write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 

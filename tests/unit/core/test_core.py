@@ -6,11 +6,11 @@ import sys
 
 import msgpack
 import pytest
-from conftest import write_recipe
 
 from servecost.core import answers, recipe
 from servecost.core.layout import RunName
 from systems.fastdeploy import wire
+from tests.support import write_recipe
 
 
 @pytest.mark.parametrize("name", recipe.available())

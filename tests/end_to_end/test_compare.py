@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
 
 from servecost.core import layout
 from servecost.report.compare import Change
+from tests.support import Command
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import TEST_RECIPES, Command, rows, write_recipe
 
 from servecost.core import answers, layout, recipe
+from tests.support import TEST_RECIPES, Command, rows, write_recipe
 
 SCRIPT = "baseline/generic.py"
 

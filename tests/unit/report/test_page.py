@@ -4,12 +4,12 @@ import re
 
 import pandas as pd
 import pytest
-from test_overhead import results as sample
 
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.read import results as read
 from servecost.report.write import page
+from tests.unit.report.test_overhead import results as sample
 
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
 

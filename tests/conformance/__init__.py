@@ -1,0 +1,1 @@
+"""What every system and every recipe has to fulfil."""

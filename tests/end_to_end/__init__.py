@@ -1,0 +1,1 @@
+"""Real servers, the real Locust, a real browser."""

@@ -1,0 +1,1 @@
+"""No process, no sleep: the whole of it in seconds."""
