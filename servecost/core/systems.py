@@ -11,10 +11,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from servecost.core.recipe import ROOT
+from servecost.core.recipe import SYSTEMS
 from servecost.core.system import System
 
-FOLDER = ROOT / "systems"
+FOLDER = SYSTEMS
 # The file that names the system that is taken where none is named.
 DEFAULT = FOLDER / "DEFAULT"
 

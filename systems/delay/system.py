@@ -27,14 +27,14 @@ class Delay(System):
     def processes(self, served: Served) -> list[ServerProcess]:
         """Return the one process."""
         server = str(FOLDER / "_yardstick" / "server.py")
-        options = ("--host", served.host, "--port", str(served.port), "--delayed", str(self._told(served)))
+        options = ("--host", served.host, "--port", str(served.port), "--delayed", str(self._delay_file(served)))
         return [ServerProcess("delay", (served.python, server, str(served.copy), *options), {"PYTHONPATH": str(ROOT)})]
 
     def facts(self, served: Served) -> dict[str, float]:
         """Return the delay, as the server itself has written it down."""
-        return {"delay_ms": float(self._told(served).read_text())}
+        return {"delay_ms": float(self._delay_file(served).read_text())}
 
-    def _told(self, served: Served) -> Path:
+    def _delay_file(self, served: Served) -> Path:
         return served.copy / "delay_ms"
 
 

@@ -69,8 +69,8 @@ class FastDeploy(System):
                 yield StageTime(request_id, stage, at_s)
 
 
-# "0" is the predictor, "-1" the REST process. When the loop fetches a request it notes the time, and notes it anew as it
-# calls the predictor.
+# "0" is the predictor, "-1" the REST process. When the loop fetches a request it notes the time, and notes it anew when
+# it calls the predictor.
 _STAGES = """
 SELECT id, "-1.received_at", "0.received_at", "0.predicted_at", "-1.predicted_at"
 FROM main_index WHERE id GLOB ? AND "-1.predicted_at" > 0 AND "0.predicted_at" > 0 ORDER BY integer_id
