@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servecost.bench.arms.server import Server, serving
-from servecost.bench.processes.process import free_port
+from servecost.bench.arms.server import Server, ServerSpec, serve
 from servecost.core import recipe, systems
 from tests.support import MEASURED, ROOT, Command
 
@@ -60,9 +59,8 @@ def echo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real fastDeploy that serves the echo recipe."""
     chosen = recipe.load("echo")
     logs = tmp_path_factory.mktemp("echo-server")
-    with serving(
-        chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 480, {}, logs
-    ) as server:
+    spec = ServerSpec(chosen, systems.load("fastdeploy"), chosen.python, logs, request_timeout_s=480)
+    with serve(spec, lambda: list(chosen.example)) as server:
         yield server
 
 
