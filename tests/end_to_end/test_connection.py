@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from servecost.bench.processes.process import free_port, running
-from servecost.core.recipe import ROOT
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
 from tests.end_to_end.difficult_app import ANSWER
 
@@ -21,7 +20,7 @@ KEEP_ALIVE_S = 1
 
 def gunicorn(port: int, *options: str) -> list[str]:
     """Return the command that serves the difficult application, with the workers that fastDeploy has."""
-    command = [sys.executable, "-m", "gunicorn", "--chdir", str(ROOT / "tests"), "--worker-class", "gevent"]
+    command = [sys.executable, "-m", "gunicorn", "--chdir", str(Path(__file__).parent), "--worker-class", "gevent"]
     return [*command, "--bind", f"127.0.0.1:{port}", "--no-control-socket", *options, "difficult_app:application"]
 
 

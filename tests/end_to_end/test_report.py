@@ -72,10 +72,10 @@ def test_the_page_is_rebuilt_from_the_repository_alone(tmp_path: Path):
     """From the published tables: the page, the README's answer, the pictures, the notebook's outputs, as they are."""
     for path in (publish.PAGE, publish.NOTEBOOK, *publish.PICTURES):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-    own = shutil.copytree(PUBLISHED, tmp_path / PUBLISHED.relative_to(ROOT))
+    own = Path(shutil.copytree(PUBLISHED, tmp_path / PUBLISHED.relative_to(ROOT)))
     shutil.copyfile(ROOT / "README.md", tmp_path / "README.md")
     publish.publish(own, tmp_path)
-    for path in (publish.PAGE, "README.md"):
+    for path in (publish.PAGE, Path("README.md")):
         assert (tmp_path / path).read_text() == (ROOT / path).read_text()
     for path in publish.PICTURES:
         assert (tmp_path / path).stat().st_size == pytest.approx((ROOT / path).stat().st_size, rel=0.1)

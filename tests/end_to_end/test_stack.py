@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from baseline._baseline import is_foreign
-from test_recipes import SEGMENTS, called
 
 from servecost.bench import conditions as manifest
 from servecost.core import recipe
 from servecost.core.recipe import NOT_SERVED, ROOT, Recipe
-from tests.support import Command
+from servecost.direct.timing import is_foreign
+from tests.support import SEGMENTS, Command, called
 
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
 
