@@ -1,29 +1,16 @@
 """The shipped recipes: each importable alone, with the answers that it promises."""
 
 import ast
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 
 from servecost.core import answers, recipe
 from servecost.core.recipe import ROOT
+from tests.support import SEGMENTS, called
 
 RECIPES = ROOT / "recipes"
-# As the page has them.
-SEGMENTS = [
-    "I was hungry",
-    "i ordered a pizza and i went to the movies",
-    "which movie did you go to",
-    "i watched dark knight rises",
-    "oh how was it",
-    "it was a good movie",
-    "yeah thought so",
-]
 # What also runs on a recipe's own interpreter.
 OLD_SYNTAX = [
     *(path for name in recipe.available() for path in recipe.served_files(RECIPES / name) if path.suffix == ".py"),
@@ -34,21 +21,6 @@ OLD_SYNTAX = [
         if "_yardstick" not in path.parts
     ),
 ]
-
-
-def called(name: str | Path, code: str, python: str = sys.executable, **env: str) -> Any:
-    """Return what ``code`` prints as JSON, run in a recipe's folder by a Python that knows nothing of this project."""
-    script = f"import json\nfrom predictor import predictor\nfrom example import example\n{code}"
-    done = subprocess.run(
-        [python, "-c", script],
-        cwd=RECIPES / name,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("path", OLD_SYNTAX, ids=lambda path: str(path.relative_to(ROOT)))
@@ -79,7 +51,7 @@ def test_a_recipes_versions_are_those_of_the_common_environment(name: str):
 
 def test_echo_returns_its_inputs():
     """The floor."""
-    assert called("echo", "print(json.dumps(predictor(['a', ['b']], batch_size=2)))") == ["a", ["b"]]
+    assert called(RECIPES / "echo", "print(json.dumps(predictor(['a', ['b']], batch_size=2)))") == ["a", ["b"]]
 
 
 def test_deepsegment_segments_the_pages_example_as_the_page_says():
@@ -88,7 +60,7 @@ def test_deepsegment_segments_the_pages_example_as_the_page_says():
 several = example * 3 + ["how are you"]
 print(json.dumps([predictor(example), predictor(several, batch_size=3), predictor(example * 70, batch_size=64)]))
 """
-    alone, several, many = called("deepsegment_en", code)
+    alone, several, many = called(RECIPES / "deepsegment_en", code)
     assert alone == [SEGMENTS]
     assert several == [SEGMENTS] * 3 + [["how are you"]]
     assert many == [SEGMENTS] * 70
@@ -104,7 +76,7 @@ for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
     predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
 print(json.dumps([before, function.experimental_get_tracing_count()]))
 """
-    before, after = called("deepsegment_en", code)
+    before, after = called(RECIPES / "deepsegment_en", code)
     assert after == before
 
 
@@ -119,7 +91,7 @@ print(json.dumps([before, function.experimental_get_tracing_count()]))
 def test_an_unknown_choice_of_weights_or_execution_is_told(name: str, variable: str, says: str):
     """And what the choices are."""
     with pytest.raises(AssertionError, match=says):
-        called(name, "", **{variable: "nope"})
+        called(RECIPES / name, "", **{variable: "nope"})
 
 
 def test_efficientnet_says_which_weights_it_answers_with_and_keeps_a_bad_image_to_itself():
@@ -129,7 +101,7 @@ alone = predictor(example)
 mixed = predictor([b"not an image", example[0], example[0][:2000], example[0], b""], batch_size=2)
 print(json.dumps([alone, mixed, predictor([]), predictor([b""])]))
 """
-    (alone,), mixed, none, bad = called("efficientnet_b2", code)
+    (alone,), mixed, none, bad = called(RECIPES / "efficientnet_b2", code)
     assert alone["weights"] == "random (seed 0)"
     assert len(alone["top"]) == 5
     ids, probabilities = zip(*alone["top"], strict=True)
@@ -149,8 +121,8 @@ def test_efficientnets_answers_are_those_of_the_library_as_it_is(execution: str)
     """Whatever of float32 executes them; as answers are compared in a run."""
     code = "print(json.dumps(predictor(example * 3, batch_size=2)))"
     default, other = (
-        called("efficientnet_b2", code),
-        called("efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution),
+        called(RECIPES / "efficientnet_b2", code),
+        called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution),
     )
     assert answers.same(default, other)
 
@@ -164,7 +136,7 @@ turned, file = Image.open(io.BytesIO(example[0])).rotate(180).convert("L"), io.B
 turned.save(file, "PNG")
 print(json.dumps(predictor([example[0], file.getvalue()], batch_size=2)))
 """
-    one, other = called("efficientnet_b2", code)
+    one, other = called(RECIPES / "efficientnet_b2", code)
     assert not answers.same(one, other)
 
 
@@ -177,8 +149,10 @@ from predictor import model
 torch.save(model.state_dict(), {str(path)!r})
 print(json.dumps(predictor(example)))
 """
-    (random,) = called("efficientnet_b2", code)
-    (own,) = called("efficientnet_b2", "print(json.dumps(predictor(example)))", EFFICIENTNET_B2_WEIGHTS=str(path))
+    (random,) = called(RECIPES / "efficientnet_b2", code)
+    (own,) = called(
+        RECIPES / "efficientnet_b2", "print(json.dumps(predictor(example)))", EFFICIENTNET_B2_WEIGHTS=str(path)
+    )
     assert own["weights"] == "mine.pth"
     assert answers.same(random["top"], own["top"])
 

@@ -64,7 +64,13 @@ def test_a_system_describes_itself(name: str):
         assert isinstance(body.content, bytes)
         assert "/" in body.content_type
         assert wire.path("run-7").startswith("/")
-        for status, answer in ((200, b"<html>"), (200, b"[1]"), (200, b""), (500, b"Internal Server Error"), (404, b"{}")):
+        for status, answer in (
+            (200, b"<html>"),
+            (200, b"[1]"),
+            (200, b""),
+            (500, b"Internal Server Error"),
+            (404, b"{}"),
+        ):
             with pytest.raises(BadAnswer) as refused:
                 wire.predictions(status, answer, "run-7")
             assert "\n" not in str(refused.value)

@@ -1,12 +1,10 @@
 """Distributed Locust against a real fastDeploy: the same exact load, whatever happens to the workers."""
 
 import json
-import os
 import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,33 +14,32 @@ from pathlib import Path
 
 import pytest
 
-from servecost.bench.arms.server import Server, serving
+from servecost.bench.arms.server import Server
 from servecost.bench.processes.process import free_port
-from servecost.core import recipe, systems
+from servecost.core import recipe
 from servecost.core.layout import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
 from servecost.core.verdicts import RULES
-from tests.support import ROOT, Command, by_type, rows, verdict_on, write_recipe
+from tests.support import (
+    Command,
+    assert_ends_as,
+    by_type,
+    rows,
+    rule_for,
+    served_by,
+    start_locust,
+    wait_until,
+    write_recipe,
+)
 
-LOCUST = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py"]
 COUNTS = LEDGER_COLUMNS[3:9]
-
-
-def start(*options: object, log: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
-    """Start a Locust process of the echo recipe, unless ``env`` names another."""
-    with log.open("w") if log else open(os.devnull, "w") as output:  # noqa: PTH123
-        return subprocess.Popen(
-            [*LOCUST, *map(str, options)],
-            cwd=ROOT,
-            env={**os.environ, "RECIPE": "echo", **env},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+PROGRESS_S = 1.0  # every so often a worker tells the master how far it is
 
 
 @contextmanager
 def workers(count: int, port: int, logs: Path) -> Iterator[list["subprocess.Popen[bytes]"]]:
     """Run workers that connect to the master at ``port``; none outlives the block."""
-    started = [start("--worker", "--master-port", port, log=logs / f"worker-{number}.log") for number in range(count)]
+    logged = [logs / f"worker-{number}.log" for number in range(count)]
+    started = [start_locust("--worker", "--master-port", port, log=log) for log in logged]
     try:
         yield started
     finally:
@@ -57,9 +54,14 @@ def processes(count: int) -> tuple[object, ...]:
     return "--processes", count, "--master-bind-port", port, "--master-port", port
 
 
-def master_options(host: str, port: int, count: int, prefix: Path) -> list[object]:
-    options = "--master", "--master-bind-port", port, "--expect-workers", count, "--headless", "--only-summary"
-    return [*options, "--host", host, "--csv", prefix]
+def master_options(port: int, count: int, prefix: Path) -> list[object]:
+    return ["--master", "--master-bind-port", port, "--expect-workers", count, "--csv", prefix]
+
+
+def start_master(host: str, port: int, count: int, folder: Path, *options: object) -> "subprocess.Popen[bytes]":
+    """Start a master whose log and files are in a folder."""
+    headless = "--headless", "--only-summary", "--host", host
+    return start_locust(*master_options(port, count, folder / "out"), *headless, *options, log=folder / "master.log")
 
 
 def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: int) -> None:
@@ -106,18 +108,17 @@ def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: i
     ],
 )
 def test_exactly_n_examples_are_sent_by_all_workers_together(
-    command: Command, echo_server: Server, tmp_path, count, users, batch_size, examples
+    locust: Command, echo_server: Server, tmp_path, count, users, batch_size, examples
 ):
     """Master and workers started one by one, as on several machines."""
     port = free_port()
     with workers(count, port, tmp_path):
         options = "-u", users, "--batch-size", batch_size, "--examples", examples
-        master = *LOCUST[1:], *master_options(echo_server.address, port, count, tmp_path / "out"), *options
-        done = command(*master, RECIPE="echo", timeout_s=60)
-    exit_code, word = verdict_on(ceil(examples / batch_size), users)
-    assert done.returncode == exit_code, done.stdout + done.stderr
+        master = master_options(port, count, tmp_path / "out")
+        done = locust("echo", echo_server.address, *master, *options, timeout_s=60)
+    assert_ends_as(done, rule_for(ceil(examples / batch_size), users))
     lines = done.stdout.splitlines()
-    assert lines[-1].startswith(f"{word}: {RunName('echo', batch_size, users, examples)}: ")
+    assert f": {RunName('echo', batch_size, users, examples)}: " in lines[-1]
     assert any(line.startswith("Server: received") and line.endswith("they agree.") for line in lines)
     assert len(rows(tmp_path / "out_ledger.csv")) == count + 1
     assert_accounts_agree(tmp_path / "out", users, batch_size, examples)
@@ -127,14 +128,14 @@ def test_processes_is_the_same_load(locust: Command, echo_server: Server, tmp_pa
     """Locust's own way to use several cores."""
     options = *processes(3), "-u", 8, "--batch-size", 3, "--examples", 1000, "--csv", tmp_path / "out"
     done = locust("echo", echo_server.address, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_ends_as(done)
     assert_accounts_agree(tmp_path / "out", 8, 3, 1000)
 
 
 def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
     """On each worker, by its own clock: as many as it has users, and not one more."""
     options = *processes(2), "-u", 6, "--examples", 600, "--csv", tmp_path / "out"
-    assert locust("echo", echo_server.address, *options).returncode == 0
+    assert_ends_as(locust("echo", echo_server.address, *options))
     sent = rows(tmp_path / "out_requests.csv")
     for worker in ("0", "1"):
         own = [row for row in sent if row["worker"] == worker]
@@ -142,23 +143,20 @@ def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, ec
         assert max(sum(change for _, change in changes[: end + 1]) for end in range(len(changes))) == 3
 
 
-SHORT_RUNS = 100
-SERVERS = 3
+SHORT_RUNS = 30
+SERVERS = 2
 
 
 def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp_path):
     """Locust alone loses the last second of a short run, in the CSV and between worker and master."""
-    seeded = random.Random(3)
 
     def run(number: int, server: Server) -> None:
+        seeded = random.Random(number)
         users, batch_size, examples = seeded.randint(1, 12), seeded.randint(1, 9), seeded.randint(1, 400)
-        options = processes(seeded.randint(2, 3))
         prefix = tmp_path / f"run-{number}"
         load = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
-        done = locust("echo", server.address, *options, *load)
-        # Three loads at a time keep two cores busy: here it is no matter that a client has to wait for one.
-        is_right = re.search(r"^(VALID|INVALID\((concurrency|client-cpu)\)): ", done.stdout.splitlines()[-1])
-        assert is_right, f"{number}: {options} {load}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        done = locust("echo", server.address, *processes(seeded.randint(2, 3)), *load)
+        assert_ends_as(done, rule_for(ceil(examples / batch_size), users))
         assert_accounts_agree(prefix, users, batch_size, examples)
 
     def run_each(server: Server, first: int) -> int:
@@ -167,36 +165,21 @@ def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp
             run(number, server)
         return len(numbers)
 
-    with ExitStack() as stack:
-        chosen = recipe.load("echo")
-        servers = [
-            stack.enter_context(
-                serving(chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 480, {}, logs)
-            )
-            for logs in [tmp_path / f"server-{number}" for number in range(SERVERS)]
-            if logs.mkdir() is None
-        ]
-        with ThreadPoolExecutor(SERVERS) as pool:
-            done = pool.map(run_each, servers, range(SERVERS))
-            assert sum(done) == SHORT_RUNS
+    with ExitStack() as stack, ThreadPoolExecutor(SERVERS) as pool:
+        servers = []
+        for number in range(SERVERS):
+            (logs := tmp_path / f"server-{number}").mkdir()
+            servers.append(stack.enter_context(served_by("fastdeploy", recipe.load("echo"), logs=logs)))
+        assert sum(pool.map(run_each, servers, range(SERVERS))) == SHORT_RUNS
 
 
-def a_long_run(echo_server: Server, tmp_path: Path, port: int, count: int) -> "subprocess.Popen[bytes]":
-    """Start a master whose run does not end by itself in a test's time; return it once requests are answered."""
-    log = tmp_path / "master.log"
-    options = master_options(echo_server.address, port, count, tmp_path / "out")
-    master = start(*options, "-u", 6, "--examples", 10_000_000, log=log)
-    wait_until(lambda: "All users spawned" in log.read_text(), master)
-    time.sleep(2)
+def start_long_run(server: Server, folder: Path, port: int, count: int) -> "subprocess.Popen[bytes]":
+    """Start a master whose run does not end by itself in a test's time; return it once it knows of answers."""
+    calls_before = len(server.calls())
+    master = start_master(server.address, port, count, folder, "-u", 6, "--examples", 10_000_000)
+    wait_until(lambda: len(server.calls()) > calls_before + 100, process=master)  # more than there are warm-ups
+    time.sleep(1.5 * PROGRESS_S)
     return master
-
-
-def wait_until(is_so: Callable[[], bool], process: "subprocess.Popen[bytes]", limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not is_so():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def signalled(number: signal.Signals) -> Callable[[list["subprocess.Popen[bytes]"], int], None]:
@@ -212,7 +195,7 @@ def killed_all(started: list["subprocess.Popen[bytes]"], port: int) -> None:
 
 
 def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
-    started.append(start("--worker", "--master-port", port))
+    started.append(start_locust("--worker", "--master-port", port))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +221,7 @@ def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
     """With its name and the reason, exit code 1; what was measured until then is kept, and marked as no run."""
     port = free_port()
     with workers(3, port, tmp_path) as started:
-        master = a_long_run(echo_server, tmp_path, port, 3)
+        master = start_long_run(echo_server, tmp_path, port, 3)
         act(started, port)
         assert master.wait(10) == 1
         for worker in started:
@@ -257,7 +240,7 @@ def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_pa
     """The master asks for it before it lets the workers go."""
     port = free_port()
     with workers(2, port, tmp_path) as started:
-        master = a_long_run(echo_server, tmp_path, port, 2)
+        master = start_long_run(echo_server, tmp_path, port, 2)
         master.send_signal(signal.SIGINT)
         assert master.wait(20) == 1
         for worker in started:
@@ -280,8 +263,8 @@ def test_a_run_does_not_wait_for_workers_for_ever(tmp_path, no_orphans, options,
     """It gives up after a stated time or when it is told to, and sends those that have come home."""
     port, log = free_port(), tmp_path / "master.log"
     with workers(1, port, tmp_path) as (worker,):
-        master = start(*master_options("http://127.0.0.1:9", port, 2, tmp_path / "out"), *options, log=log)
-        wait_until(lambda: "1 workers connected" in log.read_text(), master)
+        master = start_master("http://127.0.0.1:9", port, 2, tmp_path, *options)
+        wait_until(lambda: "1 workers connected" in log.read_text(), process=master, log=log)
         if number:
             master.send_signal(number)
         assert master.wait(20) == 1
@@ -294,8 +277,8 @@ def test_a_worker_with_other_inputs_has_no_part_in_a_run(echo_server: Server, tm
     """All workers send the same load, or none does."""
     other = write_recipe(tmp_path / "echo", example="example = ['something else']")
     port, log = free_port(), tmp_path / "master.log"
-    worker = start("--worker", "--master-port", port, RECIPE=str(other))
-    master = start(*master_options(echo_server.address, port, 1, tmp_path / "out"), log=log)
+    worker = start_locust("--worker", "--master-port", port, RECIPE=str(other))
+    master = start_master(echo_server.address, port, 1, tmp_path)
     assert master.wait(30) == 1
     worker.wait(20)
     assert "has other inputs for echo than the master: update its files" in log.read_text().splitlines()[-1]
@@ -305,7 +288,7 @@ def test_a_server_that_does_not_answer_a_worker_is_told_with_the_worker_s_name(t
     """The master itself sends nothing: it has to be told."""
     port, log = free_port(), tmp_path / "master.log"
     with workers(1, port, tmp_path):
-        master = start(*master_options("http://127.0.0.1:9", port, 1, tmp_path / "out"), log=log)
+        master = start_master("http://127.0.0.1:9", port, 1, tmp_path)
         assert master.wait(30) == 2
     last = log.read_text().splitlines()[-1]
     assert re.search(r"no warm-up at http://127.0.0.1:9: ConnectionRefusedError: .* \(from worker 0 \(\S+\)\)", last)
@@ -315,10 +298,10 @@ def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minut
     """FastDeploy forgets a request some 40 s after its answer."""
     slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"
     chosen = recipe.load(write_recipe(tmp_path / "slow", predictor=slow))
-    with serving(chosen, systems.load("fastdeploy"), lambda: ["a"], free_port(), 480, {}, tmp_path) as server:
+    with served_by("fastdeploy", chosen, logs=tmp_path) as server:
         options = *processes(2), "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
         done = locust(chosen.folder, server.address, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_ends_as(done)
     total = rows(tmp_path / "out_ledger.csv")[-1]
     assert float(total["span_s"]) > 38
     least, seen, most = (int(total[column]) for column in ("server_seen_least", "server_seen", "server_seen_most"))

@@ -11,25 +11,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from servecost.core import layout
-from tests.support import ROOT, Command, write_recipe
+from tests.support import ROOT, Command, wait_until, write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
-CELLS = ("b1-c1", "b1-c4")
+USERS = 1, 4
 EXPERIMENT = """
 recipes = ["./faulty"]
 batch_sizes = [1]
-concurrencies = [1, 4]
+concurrencies = {users}
 examples = {examples}
 request_timeout_s = {timeout_s}
 """
+MIDDLE = "middle"  # a file in a run's folder, made once its requests are being answered
 # Served, and once a run has had its warm-ups, it does what the file beside it says, as long as that is there.
 FAULTY = """
 import glob, os, sys, time
@@ -44,22 +45,30 @@ def predictor(inputs, batch_size=1):
             if seen[run] > 20 and os.path.exists(FAULT):
                 namespace = {{}}
                 exec(open(FAULT).read(), namespace)
-                return namespace["act"](inputs)
+                return namespace["act"](inputs, run)
     return list(inputs)
 """
 
 
 class Case:
-    """An experiment on a recipe that can be made to fail."""
+    """An experiment on a recipe that can be made to fail, with one run for each number of users."""
 
-    def __init__(self, folder: Path, command: Command, examples: int = 40, timeout_s: int = 60, pause_s: float = 0):
+    def __init__(
+        self,
+        folder: Path,
+        command: Command,
+        examples: int = 40,
+        timeout_s: int = 60,
+        pause_s: float = 0,
+        users: Sequence[int] = USERS,
+    ) -> None:
         self._command = command
+        self.cells = [f"b1-c{count}" for count in users]
         self.fault, self.out, self.toml = folder / "fault.py", folder / "out", folder / "my.toml"
         self.part = self.out / "round-1" / "faulty" / "fastdeploy"
         predictor = FAULTY.format(fault=str(self.fault), part=str(self.part), pause_s=pause_s)
         write_recipe(folder / "faulty", predictor=predictor)
-        self.toml.write_text(EXPERIMENT.format(examples=examples, timeout_s=timeout_s))
-        self.burners: list[subprocess.Popen[bytes]] = []
+        self.toml.write_text(EXPERIMENT.format(users=list(users), examples=examples, timeout_s=timeout_s))
 
     @property
     def arguments(self) -> list[str]:
@@ -73,11 +82,7 @@ class Case:
         return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def wait_for(self, pattern: str, bench: "subprocess.Popen[str]") -> None:
-        deadline = time.monotonic() + 120
-        while not any(self.out.rglob(pattern)):
-            assert bench.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: any(self.out.rglob(pattern)), 120, bench)
 
     def rule_of(self, cell: str) -> str:
         """Return the rule that a failed run broke."""
@@ -88,8 +93,8 @@ class Case:
         self.fault.unlink(missing_ok=True)
         done = self.run()
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "**VALID**: all 2 rows" in done.stdout
-        assert {path.parent.name for path in self.part.rglob("locust_run.json")} == set(CELLS)
+        assert f"**VALID**: all {len(self.cells)} rows" in done.stdout
+        assert {path.parent.name for path in self.part.rglob("locust_run.json")} == set(self.cells)
         assert not [path for path in self.out.rglob("*") if re.search(r"\.(failed|unfinished|new)$", path.name)]
 
 
@@ -116,49 +121,45 @@ def assert_is_told(done: "subprocess.CompletedProcess[str]", rule: str, count: i
 def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str):
     """In the middle of a run that has begun well."""
     case = Case(tmp_path, command, timeout_s=1)
-    case.fault.write_text(f"def act(inputs):\n    {fault}\n")
+    case.fault.write_text(f"def act(inputs, run):\n    {fault}\n")
     done = case.run()
     assert_is_told(done, rule, 2)
-    assert {case.rule_of(cell) for cell in CELLS} == {rule}
+    assert {case.rule_of(cell) for cell in case.cells} == {rule}
     case.assert_goes_on_as_if_nothing_had_been()
 
 
-def part_of_server(case: Case, word: str) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if word in line and "keeper.py" not in line and "/faulty" in line and "fastdeploy" in line:
+def descendants(bench: "subprocess.Popen[str]", word: str) -> Iterator[psutil.Process]:
+    """Yield the processes of a bench that have this word on their command line, without the keepers."""
+    for process in psutil.Process(bench.pid).children(recursive=True):
+        words = process.cmdline()
+        if word in words and not any(each.endswith("keeper.py") for each in words):
             yield process
 
 
-def kill_loop(case: Case) -> None:
-    for process in part_of_server(case, "--loop"):
+def kill_loop(bench: "subprocess.Popen[str]") -> None:
+    for process in descendants(bench, "--loop"):
         process.kill()
 
 
-def kill_rest(case: Case) -> None:
-    for process in part_of_server(case, "--rest"):
-        if process.parent() and "keeper.py" in " ".join(process.parent().cmdline()):
-            process.kill()
+def kill_rest(bench: "subprocess.Popen[str]") -> None:
+    first, *_ = descendants(bench, "--rest")
+    first.kill()
 
 
-def kill_a_rest_worker(case: Case) -> None:
+def kill_a_rest_worker(bench: "subprocess.Popen[str]") -> None:
     """A connection is reset, and gunicorn starts another worker in its place."""
-    for parent in part_of_server(case, "--rest"):
-        for child in parent.children(recursive=True):
-            if not child.children() and any(c.status == "ESTABLISHED" for c in child.net_connections("tcp")):
-                child.kill()
+    for worker in descendants(bench, "--rest"):
+        if not worker.children() and any(c.status == "ESTABLISHED" for c in worker.net_connections("tcp")):
+            worker.kill()
 
 
-def starve_the_client(case: Case) -> None:
+def starve_the_client(bench: "subprocess.Popen[str]") -> None:
     """Others want the core that the client is bound to."""
-    clients = [p for p in psutil.process_iter(["cmdline"]) if "--headless" in (p.info["cmdline"] or [])]
-    for client in clients:
-        if "keeper.py" in " ".join(client.info["cmdline"]):
-            continue
-        client.cpu_affinity([0])
-        client.nice(19)
-        # Each in a session of its own: the kernel shares a core among sessions first.
-        case.burners = [subprocess.Popen([sys.executable, "-c", BURN], start_new_session=True) for _ in range(40)]
+    (client,) = descendants(bench, "--headless")
+    client.cpu_affinity([0])
+    client.nice(19)
+    for _ in range(40):  # each in a session of its own: the kernel shares a core among sessions first
+        subprocess.Popen([sys.executable, "-c", BURN], start_new_session=True)
 
 
 BURN = """
@@ -176,22 +177,19 @@ while time.time() < end_s:
         (kill_loop, "server"),
         (kill_rest, "server"),
         (kill_a_rest_worker, "server-restarted"),
-        (starve_the_client, "client-cpu"),
+        pytest.param(starve_the_client, "client-cpu", marks=pytest.mark.alone),
     ],
 )
 def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
-    command: Command, tmp_path: Path, inject: Callable[[Case], None], rule: str
+    command: Command, tmp_path: Path, inject: Callable[["subprocess.Popen[str]"], None], rule: str
 ):
     """That run is invalid, by what has happened and not by its symptom; the other one has a new server and is valid."""
     case = Case(tmp_path, command, examples=1000, pause_s=0.01)
+    case.fault.write_text(f"def act(inputs, run):\n    open(run + '/{MIDDLE}', 'w').close()\n    return list(inputs)\n")
     bench = case.start()
-    case.wait_for("*.unfinished/locust_stats.csv", bench)
-    time.sleep(2)  # connected, released, in the middle
-    inject(case)
+    case.wait_for(f"*.unfinished/{MIDDLE}", bench)
+    inject(bench)
     output, _ = bench.communicate(timeout=120)
-    for burner in case.burners:
-        burner.kill()
-        burner.wait()
     assert bench.returncode == 1, output
     assert output.count("FAILED: round 1, faulty fastdeploy, batch size 1 × ") == 1, output
     assert f"INVALID({rule}): " in output
@@ -216,7 +214,7 @@ def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Pat
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr
         assert "No space left on device" in done.stdout + done.stderr
-        kept = {path: path.read_bytes() for cell in CELLS for path in (case.part / cell).glob("*.csv")}
+        kept = {path: path.read_bytes() for cell in case.cells for path in (case.part / cell).glob("*.csv")}
         subprocess.run(["mount", "-o", "remount,size=64m", case.out], check=True)
         case.assert_goes_on_as_if_nothing_had_been()
         assert {path: path.read_bytes() for path in kept} == kept
@@ -224,45 +222,52 @@ def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Pat
         subprocess.run(["umount", "-l", case.out], check=True)
 
 
+CUT_SHORT = "locust_stats.csv", "locust_requests.csv", "locust_ledger.csv", "calls.csv", "manifest.json"
+
+
 @pytest.fixture(scope="module")
 def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """An experiment that is done."""
-    case = Case(tmp_path_factory.mktemp("finished"), command)
+    """An experiment that is done, with a run for each file that is to be cut short, and one more."""
+    case = Case(tmp_path_factory.mktemp("finished"), command, users=range(1, len(CUT_SHORT) + 2))
     done = case.run()
     assert done.returncode == 0, done.stdout + done.stderr
     return case
 
 
-@pytest.mark.parametrize(
-    "name", ["locust_stats.csv", "locust_requests.csv", "locust_ledger.csv", "calls.csv", "manifest.json"]
-)
-def test_a_file_that_was_cut_short_in_a_results_folder(command: Command, finished: Case, name: str):
-    """The report says which, and the next run makes that run anew, and no other."""
-    path, other = finished.part / "b1-c4" / name, finished.part / "b1-c1" / "locust_run.json"
-    text, before = path.read_text(), other.stat().st_mtime_ns
-    path.write_text(text[: len(text) * 2 // 3])
+def test_files_that_were_cut_short_in_a_results_folder(command: Command, finished: Case):
+    """The report says which, and the next run makes those runs anew, and no other."""
+    *damaged, whole = finished.cells
+    paths = [finished.part / cell / name for cell, name in zip(damaged, CUT_SHORT, strict=True)]
+    before = (finished.part / whole / "locust_run.json").stat().st_mtime_ns
+    for path in paths:
+        cut(path, len(path.read_bytes()) // 3)
     told = command("-m", "servecost", "report", finished.out)
     assert told.returncode == 1
-    assert "INVALID(files)" in told.stdout
-    assert str(path) in told.stdout
+    assert f"**{len(paths)} of {len(paths) + 1} rows are not valid:**" in told.stdout
+    assert told.stdout.count("INVALID(files): ") == len(paths)
+    assert all(str(path) in told.stdout for path in paths)
     assert "Traceback" not in told.stderr
     finished.assert_goes_on_as_if_nothing_had_been()
-    assert other.stat().st_mtime_ns == before
+    assert (finished.part / whole / "locust_run.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("name", ["baseline.csv", "plan.csv", "direct_calls.csv"])
-def test_a_shared_file_that_was_cut_short(command: Command, finished: Case, name: str):
+def cut(path: Path, count: int) -> None:
+    """Take so many bytes from the end of a file."""
+    path.write_bytes(path.read_bytes()[:-count])
+
+
+@pytest.mark.parametrize("names", [["plan.csv"], ["baseline.csv", "direct_calls.csv"]], ids=lambda names: names[0])
+def test_a_shared_file_that_was_cut_short(command: Command, finished: Case, names: list[str]):
     """One line or a verdict, and the next run mends it."""
-    path = finished.out / name if name == "plan.csv" else finished.part / name
-    text = path.read_text()
-    path.write_text(text[:-4])
+    for name in names:
+        cut((finished.out if name == "plan.csv" else finished.part) / name, 4)
     told = command("-m", "servecost", "report", finished.out)
     assert "Traceback" not in told.stderr
     finished.assert_goes_on_as_if_nothing_had_been()
 
 
 def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case):
-    """The line names the field and both values; whoever insists gets a table that says so."""
+    """The line names the field and both values; whoever overrides the check gets a table that says so."""
     path = finished.part / "b1-c4" / layout.MANIFEST_JSON
     text = path.read_text()
     content = json.loads(text)
@@ -275,11 +280,12 @@ def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case
             assert told.returncode == 2, told.stdout + told.stderr
             (line,) = told.stderr.splitlines()
             assert line.startswith("error: ")
-            assert {own, "another"} == set(re.search(r"machine\.host \((.*?)\)", line)[1].split(" / "))
+            (values,) = re.findall(r"machine\.host \((.*?)\)", line)
+            assert {own, "another"} == set(values.split(" / "))
             assert "--allow-different" in line
-        insisted = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
-        assert insisted.returncode == 0, insisted.stderr
-        assert "**Merged although these differ**: machine.host." in insisted.stdout
+        overridden = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
+        assert overridden.returncode == 0, overridden.stderr
+        assert "**Merged although these differ**: machine.host." in overridden.stdout
     finally:
         path.write_text(text)
 

@@ -1,14 +1,10 @@
 """Plain Locust against a real fastDeploy: exactly N examples, the total in Locust's CSV, and failures that are said."""
 
 import http.server
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -17,12 +13,22 @@ from pathlib import Path
 import pytest
 import requests
 
-from servecost.bench.arms.server import Server, serving
-from servecost.bench.processes.process import free_port
-from servecost.core import answers, recipe, systems
+from servecost.bench.arms.server import Server
+from servecost.core import answers, recipe
 from servecost.core.layout import REQUESTS_COLUMNS, RunName
 from servecost.core.verdicts import RULES
-from tests.support import ROOT, TEST_RECIPES, Command, by_type, rows, verdict_on
+from tests.support import (
+    ROOT,
+    TEST_RECIPES,
+    Command,
+    assert_ends_as,
+    by_type,
+    rows,
+    rule_for,
+    served_by,
+    start_locust,
+    wait_until,
+)
 
 UNRELIABLE = TEST_RECIPES / "unreliable"
 
@@ -37,15 +43,14 @@ def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_p
     options = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
     done = locust("echo", echo_server.address, *options)
     requests = ceil(examples / batch_size)
-    exit_code, word = verdict_on(requests, users)
-    assert done.returncode == exit_code, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1].startswith(f"{word}: {RunName('echo', batch_size, users, examples)}: ")
+    assert_ends_as(done, rule_for(requests, users))
+    assert f": {RunName('echo', batch_size, users, examples)}: " in done.stdout.splitlines()[-1]
 
     stats = by_type(prefix)
     assert set(stats) == {"POST", "RUN", ""}
     assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
     assert stats["POST"]["Failure Count"] == stats[""]["Failure Count"] == "0"
-    assert stats["RUN"]["Failure Count"] == str(exit_code)
+    assert stats["RUN"]["Failure Count"] == str(done.returncode)
 
     sent = rows(tmp_path / "out_requests.csv")
     assert tuple(sent[0]) == REQUESTS_COLUMNS
@@ -63,7 +68,7 @@ def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_p
 def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
     """The user count is the request concurrency: reached, and never passed."""
     done = locust("echo", echo_server.address, "-u", 6, "--examples", 300, "--csv", tmp_path / "out")
-    assert done.returncode == 0
+    assert_ends_as(done)
     sent = rows(tmp_path / "out_requests.csv")
     changes = sorted([(int(row["sent_ns"]), 1) for row in sent] + [(int(row["answered_ns"]), -1) for row in sent])
     in_flight = [sum(change for _, change in changes[: end + 1]) for end in range(len(changes))]
@@ -89,7 +94,7 @@ def unreliable_server(example: str, expected: list[str], logs: Path) -> Iterator
     """Serve the unreliable recipe with a harmless example of its own; what the load sends is ``example``."""
     chosen = recipe.load(UNRELIABLE)
     answers.write(logs / "expected.json", expected)
-    with serving(chosen, systems.load("fastdeploy"), lambda: ["fine"], free_port(), 480, {}, logs) as server:
+    with served_by("fastdeploy", chosen, ["fine"], logs=logs) as server:
         yield server
 
 
@@ -194,22 +199,13 @@ def test_a_connection_that_is_reset_is_a_failure_and_nothing_is_sent_twice(locus
 
 def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server, tmp_path):
     """A run that was broken off is no run."""
-    options = "-f", "locustfiles/generic.py", "--headless", "--host", echo_server.address, "--csv", tmp_path / "out"
-    with (tmp_path / "log").open("w") as log:
-        locust = subprocess.Popen(
-            [sys.executable, "-m", "locust", *map(str, options), "--examples", "1000000"],
-            cwd=ROOT,
-            env={**os.environ, "RECIPE": "echo"},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        deadline = time.monotonic() + 60
-        while "POST     echo" not in (tmp_path / "log").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        locust.send_signal(signal.SIGINT)
-        assert locust.wait(30) == 1
-    last = (tmp_path / "log").read_text().splitlines()[-1]
+    log = tmp_path / "log"
+    options = "--headless", "--host", echo_server.address, "--csv", tmp_path / "out", "--examples", 1_000_000
+    locust = start_locust(*options, log=log)
+    wait_until(lambda: "POST     echo" in log.read_text(), process=locust, log=log)
+    locust.send_signal(signal.SIGINT)
+    assert locust.wait(30) == 1
+    last = log.read_text().splitlines()[-1]
     ended = re.search(
         r"INVALID\(interrupted\): echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests",
         last,
@@ -241,32 +237,27 @@ def used_by_others(server: Server, stop: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signal_after_s", "exit_code", "says"),
-    [(None, 1, "is busy with others: "), (2.5, 1, "ended after 0 of 10 requests")],
+    ("is_interrupted", "says"),
+    [(False, "is busy with others: "), (True, "ended after 0 of 10 requests")],
     ids=["waited for", "interrupted"],
 )
-def test_a_server_that_others_use_is_refused(echo_server: Server, tmp_path, signal_after_s, exit_code, says):
+def test_a_server_that_others_use_is_refused(echo_server: Server, tmp_path, is_interrupted, says):
     """Not for ever waited for, and to be interrupted meanwhile: their requests would take part of its time."""
-    stop = threading.Event()
+    stop, log = threading.Event(), tmp_path / "log"
     others = threading.Thread(target=used_by_others, args=(echo_server, stop))
     others.start()
-    options = "-f", "locustfiles/generic.py", "--headless", "--host", echo_server.address, "--examples", "10"
-    locust = subprocess.Popen(
-        [sys.executable, "-m", "locust", *options],
-        cwd=ROOT,
-        env={**os.environ, "RECIPE": "echo"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    options = "--headless", "--host", echo_server.address, "--examples", 10, "--loglevel", "DEBUG"
+    locust = start_locust(*options, log=log)
     try:
-        if signal_after_s is not None:
-            time.sleep(signal_after_s)
+        if is_interrupted:
+            wait_until(
+                lambda: '"GET /' in log.read_text(), process=locust, log=log
+            )  # it asks whether the server is quiet
             locust.send_signal(signal.SIGINT)
-        said = locust.communicate(timeout=30)[0]
+        assert locust.wait(30) == 1
     finally:
         stop.set()
         others.join()
-    assert locust.returncode == exit_code
+    said = log.read_text()
     assert says in said.splitlines()[-1], said
     assert "Traceback" not in said

@@ -9,9 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import requests
 from playwright.sync_api import Page, expect, sync_playwright
 
 from servecost.bench.processes.process import free_port
-from tests.support import ROOT
+from tests.support import ROOT, start_locust, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "
@@ -60,11 +59,14 @@ class Web:
 
     def wait_for_row(self, number: int) -> dict[str, str]:
         """Return the result of the run of that number, from 1, once it is there."""
-        deadline = time.monotonic() + 60
-        while len(rows := self.rows()) < number:
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
-        return rows[number - 1]
+        wait_until(lambda: len(self.rows()) >= number, process=self.process, log=self.log)
+        return self.rows()[number - 1]
+
+    def wait_for_answers(self) -> None:
+        """Return once requests of the run in progress have been answered."""
+        wait_until(
+            lambda: int(self.stats().get("POST", {}).get("Request Count", 0)), process=self.process, log=self.log
+        )
 
 
 @contextmanager
@@ -75,12 +77,8 @@ def web(folder: Path, *options: object) -> Iterator[Web]:
     with log.open("w") as output:
         process = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, text=True)
     try:
-        deadline = time.monotonic() + 120
-        while "Ctrl-C" not in (said := log.read_text()):
-            assert process.poll() is None, said
-            assert time.monotonic() < deadline, said
-            time.sleep(0.2)
-        server = next(word for word in said.split() if word.startswith("http://"))
+        wait_until(lambda: "Ctrl-C" in log.read_text(), 120, process, log)
+        server = next(word for word in log.read_text().split() if word.startswith("http://"))
         yield Web(f"http://127.0.0.1:{port}", server, process, log)
     finally:
         process.terminate()
@@ -164,7 +162,7 @@ def test_a_run_that_is_stopped_is_invalid_and_a_start_meanwhile_is_refused(one_p
     """One run at a time; what was broken off is no result."""
     before = len(one_process.rows())
     assert one_process.start(examples=1_000_000)["success"]
-    time.sleep(1)
+    one_process.wait_for_answers()
     assert "A run is in progress" in one_process.start(examples=10)["message"]
     assert requests.post(one_process.address + "/stats/reset", timeout=10).status_code == 409
     assert requests.post(one_process.address + "/stop", timeout=30).json()["success"]
@@ -252,24 +250,27 @@ def test_nothing_listens_beyond_loopback(one_process: Web):
     assert set(listening) == {"127.0.0.1"}
 
 
-def test_plain_locust_listens_on_loopback_unless_it_is_asked_for_more(tmp_path):
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [((), {"127.0.0.1"}), (("--web-host", "*", "--master-bind-host", "*"), {"0.0.0.0", "::"})],
+    ids=["by default", "asked for more"],
+)
+def test_plain_locust_listens_on_loopback_unless_it_is_asked_for_more(asked, expected):
     """Locust's own default is every network, with no login."""
-    env = {**os.environ, "RECIPE": "echo"}
-    for asked, expected in (((), {"127.0.0.1"}), (("--web-host", "*", "--master-bind-host", "*"), {"0.0.0.0", "::"})):
-        ports = free_port(), free_port()
-        options = "--master", "--web-port", ports[0], "--master-bind-port", ports[1], *asked
-        command = [sys.executable, "-m", "locust", "-f", "locustfiles/generic.py", *map(str, options)]
-        locust = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
-        with suppress(psutil.NoSuchProcess):
-            found: dict[int, str] = {}
-            while set(found) != set(ports) and time.monotonic() < deadline:
-                sockets = psutil.Process(locust.pid).net_connections("inet")
-                found = {c.laddr.port: c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN}
+    ports = free_port(), free_port()
+    locust = start_locust("--master", "--web-port", ports[0], "--master-bind-port", ports[1], *asked)
+    try:
+        wait_until(lambda: listening(locust.pid).keys() == set(ports), process=locust)
+        assert set(listening(locust.pid).values()) <= expected
+    finally:
         locust.terminate()
         locust.wait(20)
-        assert set(found) == set(ports)
-        assert set(found.values()) <= expected
+
+
+def listening(pid: int) -> dict[int, str]:
+    """Return the ports that a process listens on, and the address of each."""
+    sockets = psutil.Process(pid).net_connections("inet")
+    return {c.laddr.port: c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN}
 
 
 def test_distributed_runs_from_the_form_follow_one_another(tmp_path, no_orphans):
@@ -280,7 +281,7 @@ def test_distributed_runs_from_the_form_follow_one_another(tmp_path, no_orphans)
             row = started.wait_for_row(number)
             assert (row["verdict"], row["examples"], row["concurrency"]) == ("VALID", str(examples), str(users))
         assert started.start(examples=1_000_000)["success"]
-        time.sleep(2)
+        started.wait_for_answers()
         assert requests.post(started.address + "/stop", timeout=30).json()["success"]
         assert re.match(r"INVALID\(interrupted\): ended after [1-9]\d* of 1000000", started.wait_for_row(4)["verdict"])
         assert started.start(examples=100)["success"]
@@ -291,7 +292,7 @@ def test_a_lost_worker_is_shown_and_the_next_run_wants_it_back(tmp_path, no_orph
     """The verdict names the worker; with too few of them nothing starts."""
     with web(tmp_path, "--workers", 2) as started:
         assert started.start(examples=10_000_000)["success"]
-        time.sleep(2)
+        started.wait_for_answers()
         processes = psutil.Process(started.process.pid).children(recursive=True)
         locusts = [p for p in processes if "locust" in p.cmdline() and "keeper" not in " ".join(p.cmdline())]
         worker = max(locusts, key=lambda process: process.pid)
@@ -303,8 +304,7 @@ def test_a_lost_worker_is_shown_and_the_next_run_wants_it_back(tmp_path, no_orph
         assert "Not all expected workers are connected" in answer["message"]
 
         port = command[command.index("--master-port") + 1]
-        another = [*command[:3], "-f", "locustfiles/generic.py", "--worker", "--master-port", port]
-        replacement = subprocess.Popen(another, cwd=ROOT, env={**os.environ, "RECIPE": "echo"})
+        replacement = start_locust("--worker", "--master-port", port)
         try:
             assert started.start(examples=10)["success"]
             assert started.wait_for_row(2)["verdict"] == "VALID"
