@@ -1,7 +1,8 @@
-"""Every system passes the same tests: what the bench and the load rely on, whichever serves, for either type of input."""
+"""Every system passes the same tests, for either type of input: what the bench and the load rely on."""
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,8 @@ FILES = (
     "example = [b'abc', b'\\xff\\x00']",
     "def predictor(inputs, batch_size=1): return [{'size': len(item), 'half': len(item) / 2} for item in inputs]",
 )
-RIGHT = {"json": ["A", "B"], "msgpack": [{"size": 3, "half": 1.5}, {"size": 2, "half": 1.0}]}
+NO_ANSWERS = ((200, b"<html>"), (200, b"[1]"), (200, b""), (500, b"Internal Server Error"), (404, b"{}"))
+RIGHT: dict[str, list[Any]] = {"json": ["A", "B"], "msgpack": [{"size": 3, "half": 1.5}, {"size": 2, "half": 1.0}]}
 
 
 @pytest.fixture(scope="module", params=["json", "msgpack"])
@@ -64,13 +66,7 @@ def test_a_system_describes_itself(name: str):
         assert isinstance(body.content, bytes)
         assert "/" in body.content_type
         assert wire.path("run-7").startswith("/")
-        for status, answer in (
-            (200, b"<html>"),
-            (200, b"[1]"),
-            (200, b""),
-            (500, b"Internal Server Error"),
-            (404, b"{}"),
-        ):
+        for status, answer in NO_ANSWERS:
             with pytest.raises(BadAnswer) as refused:
                 wire.predictions(status, answer, "run-7")
             assert "\n" not in str(refused.value)
@@ -166,8 +162,6 @@ def test_what_a_system_is_called_and_how_it_speaks_is_known_in_its_folder_alone(
 
 def _without_prose(source: str) -> str:
     """Return Python source without comments and docstrings."""
-    import ast
-
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
