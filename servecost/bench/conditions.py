@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from servecost.bench.environments import required_names
+from servecost.bench.environments import Environments, required_names
 from servecost.core import manifest, packages, systems, threads
 from servecost.core.recipe import ROOT, Recipe
 
@@ -65,13 +65,16 @@ def write(folder: Path, subject: Subject, names: Iterable[str] = (), **run: Any)
 
 def gather(subject: Subject) -> dict[str, Any]:
     """Return the conditions of now: a tree of fields, in which every fact stands once."""
-    return {**_of_recipe(subject), "stacks": _stacks(subject), **_of_machine(subject.environment, [subject.system])}
+    return {**_of_recipe(subject), "stacks": _stacks(subject), **_of_machine(subject.environment, subject.system)}
 
 
-def gather_without_stack(recipe: Recipe, system_names: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is known before an interpreter is chosen, which may have to be built first."""
-    subject = Subject(recipe, "", sys.executable, environment)
-    return {**_of_recipe(subject), **_of_machine(environment, system_names)}
+def gather_before(recipe: Recipe, system: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the conditions as far as they are known before anything is built: without an interpreter, no versions."""
+    python = Environments().find(recipe, systems.load(system))
+    if python is not None:
+        return gather(Subject(recipe, system, python, environment))
+    subject = Subject(recipe, system, sys.executable, environment)
+    return {**_of_recipe(subject), **_of_machine(environment, system)}
 
 
 def _of_recipe(subject: Subject) -> dict[str, Any]:
@@ -88,14 +91,14 @@ def _stacks(subject: Subject) -> dict[str, Any]:
     return {subject.recipe.name: {system.name: {"versions": packages.versions_of(names, subject.python)}}}
 
 
-def _of_machine(environment: Mapping[str, str], system_names: list[str]) -> dict[str, Any]:
+def _of_machine(environment: Mapping[str, str], system: str) -> dict[str, Any]:
     shell = {name: value for name, value in sorted(os.environ.items()) if SPEED_SETTINGS.match(name)}
     return {
         "environment": dict(environment),
         "shell": {name: value for name, value in shell.items() if name not in environment},
         "machine": machine(),
         "load": {"versions": packages.versions_of(LOAD_PACKAGES, sys.executable)},
-        "code": {"servecost": code_digest(), "systems": {name: system_digest(name) for name in system_names}},
+        "code": {"servecost": code_digest(), "systems": {system: system_digest(system)}},
     }
 
 

@@ -52,16 +52,22 @@ class Environments:
         The recipe's own interpreter is taken if it fits, else an environment is built from it. Raises
         EnvironmentRefused if that fails.
         """
-        if not system.calls_predictor or fits(recipe.python, recipe, system):
-            return recipe.python
-        place = FOLDER / f"{system.name}-{digest(recipe, system)}"
-        python = place / "bin" / "python"
+        if (known := self.find(recipe, system)) is not None:
+            return known
+        place = _place(recipe, system)
         with _locked(place, self.tick):
             if not (place / BUILT).exists():
                 self.say(f"Building an environment for {recipe.name} under {system.name}, once: {place}")
                 self._build(place, recipe, system)
         packages.installed.cache_clear()
-        return str(python)
+        return str(place / "bin" / "python")
+
+    def find(self, recipe: Recipe, system: System) -> str | None:
+        """Return the interpreter of a recipe under a system, or None if its environment has not been built yet."""
+        if not system.calls_predictor or fits(recipe.python, recipe, system):
+            return recipe.python
+        place = _place(recipe, system)
+        return str(place / "bin" / "python") if (place / BUILT).exists() else None
 
     def _build(self, place: Path, recipe: Recipe, system: System) -> None:
         shutil.rmtree(place, ignore_errors=True)
@@ -95,6 +101,10 @@ class Environments:
             errors = [line for line in output.splitlines() if "ERROR" in line or "error:" in line] or ["no message"]
             reason = errors[-1].removeprefix("ERROR: ").strip()
             raise EnvironmentRefused(f"{recipe.name} and {system.name} cannot be installed together: {reason}")
+
+
+def _place(recipe: Recipe, system: System) -> Path:
+    return FOLDER / f"{system.name}-{digest(recipe, system)}"
 
 
 def fits(python: str, recipe: Recipe, system: System) -> bool:

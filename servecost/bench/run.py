@@ -32,7 +32,7 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
     were made under conditions that differ from those of now in more than the ``allowed`` fields.
     """
     variables = experiment.variables()
-    now = [conditions.gather_without_stack(recipe, experiment.systems, variables) for recipe in recipes]
+    now = [conditions.gather_before(recipe, system, variables) for recipe in recipes for system in experiment.systems]
     with claimed(out, experiment, now, allowed):
         planned = plan.parts(experiment, recipes, out)
         plan.write(planned, out)
