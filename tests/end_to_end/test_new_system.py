@@ -1,4 +1,4 @@
-"""A system that somebody adds: the folder that CONTRIBUTING.md shows, in a copy of this project, nothing else edited."""
+"""A system that somebody adds: the folder that CONTRIBUTING.md shows, in a copy of this project, and nothing else."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Two versions of a system, installed for real: what their runs' manifests differ in, and what it takes to compare them."""
+"""Two versions of a system, installed for real: how their manifests differ, and what it takes to compare the runs."""
 
 import subprocess
 import sys
