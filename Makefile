@@ -21,7 +21,7 @@ web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interfac
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m servecost report results/quick
 
-accuracy: setup  ## measure known delays and nothing at all; print truth, found and error (about seven minutes)
+accuracy: setup  ## check the instrument against known delays and against itself (about seven minutes)
 	$(BIN)/python -m calibration.accuracy
 
 instrument: setup  ## compare the client with others on a server that does nothing; write docs/instrument.md (ten minutes)

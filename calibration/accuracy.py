@@ -14,12 +14,16 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from servecost.bench import run as bench
 from servecost.bench.arms.direct import direct_arm
-from servecost.bench.arms.server import serving
+from servecost.bench.arms.protocol import FOREVER, Arm
+from servecost.bench.arms.server import ServerSpec, serve
+from servecost.bench.conditions import Subject
 from servecost.bench.experiment import Experiment
-from servecost.bench.processes.process import free_port
-from servecost.bench.run import run
+from servecost.bench.runs import Kind, Part, Run
 from servecost.core import systems
+from servecost.core.layout import EXPECTED_JSON
+from servecost.core.overhead import EXAMPLES
 from servecost.core.recipe import load
 from servecost.report import overhead
 from servecost.report.read import results
@@ -49,7 +53,7 @@ def main(rounds: int, zero_rounds: int) -> None:
         what = f"overhead of a request with a known delay, {rounds} rounds"
         cells = f"{truth_ms:.3f} ms", found, f"{error_ms:+.3f} ms", f"± {tolerance_ms:.3f} ms"
         table.add_row(what, *cells, verdict(is_right[-1]))
-    for what, has_server in (("baseline against baseline", False), ("… with a paused server beside one", True)):
+    for what, has_server in (("baseline against baseline", False), ("… with a stopped server beside one", True)):
         difference, half_width = zero(zero_rounds, has_server)
         is_right.append(abs(difference) <= half_width)
         found = f"{difference:+.2%} ± {half_width:.2%}"
@@ -80,11 +84,11 @@ def found_delay_ms(delay_ms: float, rounds: int) -> tuple[float, float]:
         environment={"DELAY_MS": str(delay_ms)},
     )
     with tempfile.TemporaryDirectory(prefix="accuracy-") as folder:
-        failures = run(experiment, [load("echo")], Path(folder, "results"))
+        failures = bench.run(experiment, [load("echo")], Path(folder, "results"))
         if failures:
             raise click.ClickException("; ".join(failures))
         paired = overhead.pairs(results.read(Path(folder, "results")))
-    requests = overhead.EXAMPLES
+    requests = EXAMPLES  # one example in each
     per_request_ms = 1000 * (paired["overhead_s"] - paired["instrument_s"]) / requests
     return float(per_request_ms.mean()), overhead.half_width(per_request_ms)
 
@@ -92,8 +96,8 @@ def found_delay_ms(delay_ms: float, rounds: int) -> tuple[float, float]:
 def zero(rounds: int, has_server: bool) -> tuple[float, float]:
     """Return the difference of two fresh baseline processes, relative to their mean, and half its interval's width.
 
-    Paired within a round, the order reversed every other round. With ``has_server``, a fastDeploy server of the same
-    recipe is beside the second, as it is in an experiment: started, and paused.
+    Paired within a round, the order reversed every other round. With ``has_server``, a server of the same recipe is
+    beside the second, as it is in an experiment: started, and stopped.
     """
     differences = []
     for number in range(rounds):
@@ -106,16 +110,27 @@ def zero(rounds: int, has_server: bool) -> tuple[float, float]:
 
 def baseline_s(has_server: bool) -> float:
     """Return the seconds of one baseline run in a process of its own."""
-    recipe = load(ZERO_RECIPE)
+    recipe, system = load(ZERO_RECIPE), systems.load(systems.default())
     with tempfile.TemporaryDirectory(prefix="accuracy-") as name, ExitStack() as stack:
         folder = Path(name)
-        arm = stack.enter_context(direct_arm(recipe, folder, ZERO_EXAMPLES, {}, lambda: None))
+        run = Run(Kind.BASELINE, "zero", "zero", folder, ZERO_EXAMPLES, ZERO_BATCH_SIZE)
+        part = Part(1, recipe, system.name, folder, folder / EXPECTED_JSON, (run,))
+        subject = Subject(recipe, system.name, recipe.python, {})
+        arm = stack.enter_context(direct_arm(part, subject, lambda: None))
         if has_server:
-            system = systems.load("fastdeploy")
-            server = stack.enter_context(serving(recipe, system, arm.answers, free_port(), 3600, {}, folder))
-            stack.enter_context(server.paused())
-        arm.total_s(ZERO_BATCH_SIZE)  # the first long call of a process is slower
-        return arm.total_s(ZERO_BATCH_SIZE)
+            spec = ServerSpec(recipe, system, recipe.python, folder, request_timeout_s=3600)
+            server = stack.enter_context(serve(spec, arm.ready))
+            stack.enter_context(server.suspended())
+        timed_s(arm, run)  # the first long call of a process is slower
+        return timed_s(arm, run)
+
+
+def timed_s(arm: Arm, run: Run) -> float:
+    """Return the seconds of a run of an arm, made now."""
+    arm.begin(run)
+    while not arm.advance(FOREVER):
+        pass
+    return arm.finish().total_s
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The clients that are compared: how each is told to send the same request over and over, and what it says of it.
+"""The clients that are compared: how each is made to send the same request over and over, and how its output is read.
 
 Owns their command lines and the reading of what they print. None is part of this project but the last: ``calibration/
 fetch`` fetches them; one that is not there is skipped.
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from servecost.core import layout
+from servecost.core import layout, systems
 from servecost.core.recipe import ROOT, Recipe
-from systems.fastdeploy import wire
+from servecost.core.system import Body, Wire
 
 FETCHED = ROOT / ".cache" / "clients"
-CLIENTS = ROOT / "benchmarks" / "clients"
+CLIENTS = ROOT / "calibration" / "clients"
 LIMIT_S = 600
 CALIBRATION_REQUESTS = 64  # and as many as there are users
 TOLERATED = ("", "client-cpu", "concurrency")  # here the client shall come to its limit
@@ -57,7 +57,17 @@ class Load:
     @property
     def path(self) -> str:
         """Where requests are posted to."""
-        return wire.path(self.recipe.input_type, "same")
+        return self.wire.path("same")
+
+    @property
+    def wire(self) -> Wire:
+        """How the null system, to which every client sends, is spoken to."""
+        return systems.load(layout.NULL_SYSTEM).wire(self.recipe.input_type)
+
+    @property
+    def body(self) -> Body:
+        """The body that is sent over and over."""
+        return self.wire.body(self.recipe.inputs.take(self.batch_size))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,7 +75,7 @@ class Load:
         return {
             "BODY": str(self.folder / "body"),
             "INPUTS": str(self.folder / "inputs"),
-            "CONTENT_TYPE": wire.CONTENT_TYPES[self.recipe.input_type],
+            "CONTENT_TYPE": self.body.content_type,
             "TARGET_PATH": self.path,
         }
 
@@ -129,7 +139,7 @@ def wrk(load: Load) -> float:
 def autocannon(load: Load) -> float:
     """Send with autocannon: Node.js."""
     words = f"--json --connections {load.concurrency} --duration {load.seconds:.0f} --timeout {LIMIT_S} --method POST"
-    content_type = wire.CONTENT_TYPES[load.recipe.input_type]
+    content_type = load.body.content_type
     command = [str(FETCHED / "node_modules" / ".bin" / "autocannon"), *words.split(), "--input"]
     command += [str(load.folder / "body"), "--headers", f"Content-Type={content_type}", load.address + load.path]
     printed = output(load, command)
@@ -170,9 +180,10 @@ def ours_exactly(load: Load, requests: int) -> float:
 
 
 def locust(load: Load, requests: int, prefix: Path, *more: object, pinned: bool = False) -> dict[str, Any]:
-    """Send so many requests with this project's user; return what the run came to. Raises Failed if it is no run."""
+    """Send so many requests with this project's user; return its run.json. Raises Failed if the run is invalid."""
     options = {
         "-f": ROOT / "locustfiles" / "generic.py",
+        "--system": layout.NULL_SYSTEM,
         "--host": load.address,
         "-u": load.concurrency,
         "--batch-size": load.batch_size,

@@ -1,10 +1,11 @@
-"""How lean the instrument is: its client beside others on a server that does nothing, and an experiment's wall time.
+"""Client overhead: this client beside others on a server that does nothing, and an experiment's wall time.
 
 Run as a program (``make instrument``). Server and client have a core each. Owns the comparison and its page in the
 docs; how each client is run is ``calibration.competitors``'.
 """
 
 import itertools
+import platform
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgpack
@@ -23,18 +23,16 @@ from rich.console import Console
 
 from calibration import scaling
 from calibration.competitors import COMPETITORS, Client, Failed, Load
-from servecost.bench import conditions as manifest
+from servecost.bench import conditions
 from servecost.bench import experiment as experiments
-from servecost.bench.arms.server import serving
+from servecost.bench.arms.server import ServerSpec, serve
 from servecost.bench.experiment import Experiment
-from servecost.bench.processes.process import free_port
 from servecost.core import answers, systems
 from servecost.core import recipe as recipes
-from servecost.core.layout import EXPECTED_JSON
+from servecost.core.layout import EXPECTED_JSON, NULL_SYSTEM
 from servecost.core.recipe import ROOT, Recipe
 from servecost.report.read import results
 from servecost.report.write import wording
-from systems.fastdeploy import wire
 
 CONCURRENCIES = (1, 8, 32)
 REPETITIONS, SECONDS = 3, 2.0
@@ -46,7 +44,7 @@ FILE_RECIPE = {
 PAGE = ROOT / "docs" / "instrument.md"
 EXPERIMENT, FULL = (ROOT / "experiments" / name for name in ("quick.toml", "full.toml"))
 REFERENCES = ("wrk", "FastHttpUser")
-INTRODUCTION = """# How lean the instrument is
+INTRODUCTION = """# Client overhead beside wrk, autocannon and Locust
 
 Written by `make instrument` ({made_on}).
 
@@ -97,7 +95,7 @@ def measured(
     """Yield every measurement: in each repetition and at each concurrency, one client after the other."""
     with tempfile.TemporaryDirectory(prefix="instrument-") as name:
         for payload, recipe, batch_size, times in payloads(Path(name)):
-            folder = written(Path(name, payload), recipe.inputs(batch_size), recipe.input_type)
+            folder = written(Path(name, payload), recipe, batch_size)
             with null_server(recipe, folder, cores[0]) as (address, expected):
                 for repetition, concurrency in itertools.product(range(repetitions), CONCURRENCIES):
                     load = Load(recipe, batch_size, address, concurrency, times * seconds, folder, expected, cores[1])
@@ -121,7 +119,7 @@ def scaled(repetitions: int, seconds: float, cores: list[int]) -> pd.DataFrame:
     """Return how the load scales over workers."""
     with tempfile.TemporaryDirectory(prefix="instrument-") as name:
         recipe = recipes.load("echo")
-        folder = written(Path(name, "scaling"), recipe.inputs(1), recipe.input_type)
+        folder = written(Path(name, "scaling"), recipe, 1)
         with null_server(recipe, folder, cores[0]) as (address, expected):
             load = Load(recipe, 1, address, scaling.USERS, seconds, folder, expected, cores[1])
             runs = [scaling.run(load, workers) for _ in range(repetitions) for workers in scaling.WORKERS]
@@ -138,10 +136,11 @@ def payloads(folder: Path) -> Iterator[tuple[str, Recipe, int, int]]:
     yield f"FILE, {FILE_BATCH_SIZE} × {FILE_BYTES // 1000} KB", recipes.load(str(files)), FILE_BATCH_SIZE, FILE_TIMES
 
 
-def written(folder: Path, inputs: list[Any], input_type: str) -> Path:
+def written(folder: Path, recipe: Recipe, batch_size: int) -> Path:
     """Write what is sent to a folder of its own: encoded, and for a client that encodes by itself."""
     folder.mkdir()
-    (folder / "body").write_bytes(wire.encode(inputs, input_type))
+    inputs = recipe.inputs.take(batch_size)
+    (folder / "body").write_bytes(systems.load(NULL_SYSTEM).wire(recipe.input_type).body(inputs).content)
     (folder / "inputs").write_bytes(msgpack.packb(inputs))
     return folder
 
@@ -152,8 +151,9 @@ def null_server(recipe: Recipe, folder: Path, core: int) -> Iterator[tuple[str, 
     expected = list(recipe.example) if recipe.name == "echo" else [len(given) for given in recipe.example]
     path = folder / f"{recipe.name}-{EXPECTED_JSON}"
     answers.write(path, expected)
-    with serving(recipe, systems.load("null"), lambda: expected, free_port(), 3600, {}, folder) as server:
-        for pid, _ in server.members():
+    spec = ServerSpec(recipe, systems.load(NULL_SYSTEM), recipe.python, folder, request_timeout_s=3600)
+    with serve(spec, lambda: expected) as server:
+        for pid, _ in server.tree.members():
             psutil.Process(pid).cpu_affinity([core])
         yield server.address, path
 
@@ -223,7 +223,7 @@ def timed_with(found: results.Results, full: Experiment) -> float:
 
 def page_of(tables: list[str], repetitions: int, seconds: float) -> str:
     """Return the page of the docs."""
-    machine, python = manifest.machine(), manifest.versions()["python"]
+    machine, python = conditions.machine(), platform.python_version()
     made_on = f"{machine['processor']}, {machine['cores']} cores, Python {python}, {datetime.now(UTC):%Y-%m-%d}"
     times = {"users": scaling.USERS, "small_s": seconds, "large_s": FILE_TIMES * seconds, "full": FULL.name}
     return "\n\n".join([INTRODUCTION.format(repetitions=repetitions, made_on=made_on, **times), *tables]) + "\n"

@@ -26,7 +26,7 @@ class Scaled:
     Attributes:
         workers: how many took part.
         asked: requests of the run.
-        answered: requests that were answered rightly.
+        answered: requests that were answered correctly.
         seen: distinct requests in the requests' file.
         rate: requests per second of the run.
         cpu_s: CPU seconds of all workers in it.
@@ -54,7 +54,7 @@ def run(load: Load, workers: int) -> Scaled:
     """Send a load from so many workers and a master, none of them pinned."""
     prefix, requests = load.folder / f"scaled-{workers}", round(load.seconds * REQUESTS_PER_S)
     port = free_port()
-    told = locust(load, requests, prefix, "--processes", workers, "--master-bind-port", port, "--master-port", port)
+    run_json = locust(load, requests, prefix, "--processes", workers, "--master-bind-port", port, "--master-port", port)
     account = csv_files.rows(Path(str(prefix) + layout.LEDGER_SUFFIX))
     of_workers = [row for row in account if row["worker"] != layout.TOTAL and row["span_s"]]
     return Scaled(
@@ -62,7 +62,7 @@ def run(load: Load, workers: int) -> Scaled:
         asked=requests,
         answered=int(account[-1]["requests_answered"]),
         seen=len({row["request"] for row in csv_files.rows(Path(str(prefix) + layout.REQUESTS_SUFFIX))}),
-        rate=requests / float(told["total_s"]),
+        rate=requests / float(run_json["total_s"]),
         cpu_s=sum(float(row["cpu_share"]) * float(row["span_s"]) for row in of_workers),
     )
 

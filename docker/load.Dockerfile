@@ -3,10 +3,10 @@ ARG PYTHON_IMAGE=python:3.11-slim
 FROM ${PYTHON_IMAGE}
 
 WORKDIR /app
-COPY requirements.txt constraints.txt ./
+COPY constraints.txt ./
 COPY locustfiles/requirements.txt locustfiles/
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore \
-      -r locustfiles/requirements.txt -c requirements.txt \
+      -r locustfiles/requirements.txt -c constraints.txt \
  && useradd --create-home --uid 1000 load \
  && mkdir /results && chown load /results
 

@@ -1,7 +1,7 @@
 """What a recipe's container runs: the direct arm, for its answers and times, then the server, until it is stopped.
 
-Owns the order of the two. Beside ``servecost serve``, which does the same on one machine with all installed, this
-needs the recipe's own requirements and fastDeploy, on Python 3.7 or later; the container's end is the end of all.
+Owns the order of the two. ``servecost serve`` does the same on one machine that has everything installed; this needs
+the recipe's and the system's own requirements, on Python 3.7 or later. The container's end is the end of every process.
 """
 
 from __future__ import annotations
@@ -14,54 +14,61 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
-from servecost.core import layout, systems, threads
+from servecost.core import answers, layout, serving, systems, threads
 from servecost.core.options import at_least
-from servecost.core.recipe import ROOT, Recipe, RecipeError, copy_to, load
+from servecost.core.recipe import ROOT, Recipe, RecipeError, load
+from servecost.core.system import Served, ServerProcess
 
 POLL_S = 0.2
 GRACE_S = 5.0
 REQUEST_TIMEOUT_S = 1800
+# There once the server answers the example correctly: the container's health check looks for it.
+READY = Path(tempfile.gettempdir(), "server-is-ready")
+
+
+class Child(serving.Running):
+    """A process of the server, as this container's child."""
+
+    def __init__(self, process: ServerProcess) -> None:
+        """Start it; its output is the container's."""
+        self.name = process.name
+        environment = dict(os.environ, **process.environment)
+        self.popen = subprocess.Popen(process.command, env=environment, cwd=process.folder and str(process.folder))
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self.popen.poll()
+
+    def describe_end(self) -> str:
+        """Return how it ended."""
+        return "ended with exit code {}".format(self.exit_code)
 
 
 def main() -> int:
     """Call the recipe directly, then serve it until a signal. Returns the container's exit code."""
     options = parse()
+    if READY.exists():
+        READY.unlink()  # of an earlier start of this container
     os.environ.update(threads.variables())  # for both arms
     signal.signal(signal.SIGTERM, interrupt)
     try:
         recipe = load(options.recipe)
         return call_directly(recipe, options) or serve(recipe, options)
-    except RecipeError as error:
+    except (RecipeError, systems.UnknownSystem) as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0
 
 
-def serve(recipe: Recipe, options: argparse.Namespace) -> int:
-    """Serve until one of the server's processes ends, which is an error."""
-    with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        copy = copy_to(recipe, Path(folder))
-        started = []  # type: List[subprocess.Popen[bytes]]
-        try:
-            address = options.host, options.port
-            for process in systems.load("fastdeploy").processes(copy, sys.executable, *address, REQUEST_TIMEOUT_S):
-                started.append(subprocess.Popen(process.command, env=environment(process)))
-                while not process.is_up() and not ended(started):
-                    time.sleep(POLL_S)
-            while not ended(started):
-                time.sleep(POLL_S)
-            return 1
-        finally:
-            stop(started)
-
-
 def parse() -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("recipe", help="a recipe's name or folder")
+    parser.add_argument("--system", default=systems.default(), help="who serves it (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=at_least(1), default=8080, help="(default: 8080)")
     parser.add_argument("--folder", type=Path, required=True, help="for the right answers and the baseline's times")
@@ -82,26 +89,43 @@ def call_directly(recipe: Recipe, options: argparse.Namespace) -> int:
     return subprocess.call([*command, "--examples", str(options.examples)])
 
 
-def environment(process: systems.ServerProcess) -> Any:
-    """Return the variables for a process of the server: the container's, and its own."""
-    return dict(os.environ, **process.environment)
+def serve(recipe: Recipe, options: argparse.Namespace) -> int:
+    """Serve until one of the server's processes ends, which is an error."""
+    system = systems.load(options.system)
+    expected = answers.read(options.folder / layout.EXPECTED_JSON)
+    children: list[Child] = []
 
+    def start(process: ServerProcess) -> Child:
+        children.append(Child(process))
+        return children[-1]
 
-def ended(started: "List[subprocess.Popen[bytes]]") -> bool:
-    """Say whether one of the processes has ended."""
-    return any(process.poll() is not None for process in started)
-
-
-def stop(started: "List[subprocess.Popen[bytes]]") -> None:
-    """End the processes: asked first, killed after some seconds."""
-    for process in started:
-        process.terminate()
-    deadline = time.monotonic() + GRACE_S
-    for process in started:
+    with tempfile.TemporaryDirectory(prefix="serving-") as folder:
+        copy = serving.prepare_copy(recipe, Path(folder))
+        ports = tuple(options.port + place for place in range(system.ports))
+        served = Served(copy, sys.executable, options.host, ports, REQUEST_TIMEOUT_S, system.settings)
         try:
-            process.wait(max(0.1, deadline - time.monotonic()))
+            serving.start(system, served, recipe, lambda: expected, serving.Launcher(start))
+            READY.touch()
+            while True:
+                serving.check_alive(children)
+                time.sleep(POLL_S)
+        except serving.ServerFailed as error:
+            print("error: {}".format(error), file=sys.stderr)
+            return 1
+        finally:
+            end(children)
+
+
+def end(children: list[Child]) -> None:
+    """End the processes: asked first, killed after some seconds."""
+    for child in children:
+        child.popen.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for child in children:
+        try:
+            child.popen.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()
+            child.popen.kill()
 
 
 def interrupt(_signal: int, _frame: Any) -> None:

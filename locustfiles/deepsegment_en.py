@@ -9,6 +9,6 @@ from servecost.load.user import RecipeUser
 
 
 class DeepsegmentUser(RecipeUser):
-    """A client that has texts segmented."""
+    """A client that sends texts to segment."""
 
     recipe = "deepsegment_en"

@@ -9,6 +9,6 @@ from servecost.load.user import RecipeUser
 
 
 class EfficientnetUser(RecipeUser):
-    """A client that has images classified."""
+    """A client that sends images to classify."""
 
     recipe = "efficientnet_b2"

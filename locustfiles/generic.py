@@ -1,6 +1,6 @@
 """Load for any recipe: ``RECIPE=path/to/recipe locust -f locustfiles/generic.py --host http://127.0.0.1:8080``.
 
-The recipe is named by an environment variable and not by an option, because Locust's web UI accepts options.
+An environment variable names the recipe, not an option: Locust's web interface accepts every option from anyone.
 """
 
 import os
@@ -13,6 +13,6 @@ from servecost.load.user import RecipeUser
 
 
 class GenericUser(RecipeUser):
-    """A client of the recipe that the environment names."""
+    """A client of the recipe that ``RECIPE`` names."""
 
     recipe = os.environ.get("RECIPE", "")

@@ -1,4 +1,4 @@
-"""The command line: ``servecost run|report|compare|publish|serve|web``. Reads as what the project does."""
+"""The command line: ``servecost run|report|compare|publish|serve|web|systems``. Reads as what the project does."""
 
 import signal
 import sys
@@ -14,15 +14,18 @@ import click
 
 from servecost.bench import by_hand, scripts
 from servecost.bench import experiment as experiments
-from servecost.bench.arms.server import LOOPBACK, ServerFailed
-from servecost.bench.experiment import Experiment
+from servecost.bench.arms.server import ServerSpec
+from servecost.bench.environments import EnvironmentRefused, Environments
+from servecost.bench.experiment import LEAST_TIMEOUT_S, Experiment
 from servecost.bench.processes.process import free_port, is_taken
+from servecost.bench.results_folder import ResultsFolderError
 from servecost.bench.run import run as run_experiment
-from servecost.bench.store import ResultsFolderError
+from servecost.core import packages, systems
 from servecost.core import recipe as recipes
-from servecost.core import systems
 from servecost.core.manifest import Unlike
 from servecost.core.recipe import ROOT
+from servecost.core.serving import ServerFailed
+from servecost.core.system import LOOPBACK
 from servecost.report import compare as comparison
 from servecost.report.write import publish as publishing
 from servecost.report.write import report as reports
@@ -51,7 +54,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 
 
 def allow_different(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the option that insists on merging or comparing unlike runs."""
+    """Add the option that overrides the check that runs are alike."""
     text = "Merge or compare runs although this field of their manifests (or group of fields) differs; repeatable."
     return click.option("--allow-different", "allowed", metavar="FIELD", multiple=True, help=text)(command)
 
@@ -107,8 +110,8 @@ def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str,
         misused(str(error))
     except Unlike as error:
         misused(
-            f"{a} and {b} were made under different conditions: {error}; insist with --allow-different FIELD for each "
-            "that shall differ"
+            f"{a} and {b} were made under different conditions: {error}; override the check "
+            "with --allow-different FIELD for each field that shall differ"
         )
     click.echo(markdown(found.table))
     click.echo("\n" + "\n".join(found.notes))
@@ -131,7 +134,7 @@ def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what `serve` and `web` have in common."""
     for decorate in (
         click.argument("recipe"),
-        click.option("--system", default="fastdeploy", show_default=True, help="The serving system."),
+        click.option("--system", default=systems.default, show_default=systems.default(), help="The serving system."),
         click.option("--port", type=PORT, default=8080, show_default=True, help="Of the server; 0: any."),
         click.option("--experiment", type=EXISTING, default=QUICK, help="Its [environment].  [default: quick.toml]"),
     ):
@@ -148,7 +151,8 @@ def serve(recipe: str, system: str, port: int, experiment: Path, listen: str, fo
     with session_of(recipe, system, port, experiment) as (session, _):
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        by_hand.serve(replace(session, listen=listen, folder=folder or session.folder))
+        server = replace(session.server, listen=listen, logs=folder or session.server.logs)
+        by_hand.serve_until_interrupted(by_hand.Session(server))
 
 
 @main.command()
@@ -160,7 +164,22 @@ def web(recipe: str, system: str, port: int, experiment: Path, web_port: int, wo
     """Serve a RECIPE, and load it from Locust's web interface, until Ctrl-C."""
     with session_of(recipe, system, port, experiment) as (session, chosen):
         page = free_or_given(web_port, "--web-port")
-        by_hand.serve_with_web(session, by_hand.Web(page, workers, baseline, chosen.examples_of(session.recipe.name)))
+        by_hand.serve_with_web(
+            session, by_hand.Web(page, workers, baseline, chosen.examples_of(session.server.recipe.name))
+        )
+
+
+@main.command(name="systems")
+def list_systems() -> None:
+    """List the serving systems, with what each requires."""
+    rows = [(name, systems.load(name).label, _requirements_of(name)) for name in systems.available()]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, label, required in rows:
+        click.echo(f"{name:<{widths[0]}}  {label:<{widths[1]}}  {required}".rstrip())
+
+
+def _requirements_of(system: str) -> str:
+    return ", ".join(packages.requirement_lines(systems.requirements(system)))
 
 
 @contextmanager
@@ -174,8 +193,22 @@ def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tupl
     own_port = free_or_given(port, "--port")
     with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
         try:
-            yield by_hand.Session(chosen, description, own_port, experiment.variables(), Path(folder)), experiment
-        except (scripts.RunFailed, ServerFailed) as error:  # what does not even start is a wrong argument
+            server = ServerSpec(
+                recipe=chosen,
+                system=description,
+                python=Environments(say=click.echo).python_for(chosen, description),
+                logs=Path(folder),
+                request_timeout_s=LEAST_TIMEOUT_S,
+                environment=experiment.variables(),
+                settings=experiment.settings_of(system),
+                port=own_port,
+            )
+            yield by_hand.Session(server), experiment
+        except (
+            EnvironmentRefused,
+            scripts.RunFailed,
+            ServerFailed,
+        ) as error:  # what does not even start is a wrong argument
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except by_hand.SessionEnded as error:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from servecost.bench.arms.server import Server, serving
-from servecost.bench.processes.process import free_port
+from servecost.bench.arms.server import Server, ServerSpec, serve
+from servecost.bench.environments import Environments
 from servecost.core import recipe, systems
 from servecost.core.recipe import Recipe
 
@@ -69,7 +69,9 @@ def served_by(
 ) -> AbstractContextManager[Server]:
     """Serve a recipe while the ``with`` block lasts; the expected answers to its example are its inputs by default."""
     answers = list(served.example if expected is None else expected)
-    return serving(served, systems.load(system), lambda: answers, free_port(), request_timeout_s, environment, logs)
+    who = systems.load(system)
+    python = Environments(say=print).python_for(served, who)
+    return serve(ServerSpec(served, who, python, logs, request_timeout_s, environment), lambda: answers)
 
 
 def called(folder: Path, code: str, python: str = sys.executable, **env: str) -> Any:

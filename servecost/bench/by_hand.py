@@ -16,14 +16,15 @@ from typing import Any
 import click
 import requests
 
-from servecost.bench import conditions as manifest
-from servecost.bench import scripts
-from servecost.bench.arms.server import LOOPBACK, Server, ServerFailed, check_alive, serving
+from servecost.bench import conditions, scripts
+from servecost.bench.arms.server import Server, ServerSpec, serve
+from servecost.bench.conditions import Subject
 from servecost.bench.experiment import LEAST_TIMEOUT_S
-from servecost.bench.processes.process import Process, free_port, running
-from servecost.core import layout, systems
-from servecost.core import manifest as manifests
-from servecost.core.recipe import ROOT, Recipe
+from servecost.bench.processes.process import Command, Process, free_port, running
+from servecost.core import layout, manifest
+from servecost.core.recipe import ROOT
+from servecost.core.serving import ServerFailed, check_alive
+from servecost.core.system import LOOPBACK
 
 POLL_S = 0.5
 START_LIMIT_S = 60
@@ -38,20 +39,22 @@ class Session:
     """What is served by hand, and how.
 
     Attributes:
-        recipe: what.
-        system: who.
-        port: of the server.
-        environment: variables set for both arms.
-        folder: for logs, the right answers and other files of the session.
-        listen: the address that the server listens on.
+        server: what is served, by whom; its logs' folder also takes the right answers and the session's other files.
     """
 
-    recipe: Recipe
-    system: systems.System
-    port: int
-    environment: dict[str, str]
-    folder: Path
-    listen: str = LOOPBACK
+    server: ServerSpec
+
+    @property
+    def subject(self) -> Subject:
+        """The recipe and its conditions."""
+        spec = self.server
+        return Subject(spec.recipe, spec.system.name, spec.python, spec.environment)
+
+    @property
+    def baseline(self) -> scripts.Baseline:
+        """The direct arm of the same recipe."""
+        spec = self.server
+        return scripts.Baseline(spec.recipe, spec.python, spec.logs, spec.environment)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Web:
     examples: int
 
 
-def serve(session: Session) -> None:
+def serve_until_interrupted(session: Session) -> None:
     """Serve a recipe until the bench is interrupted. Raises RunFailed, ServerFailed, and SessionEnded."""
     with ExitStack() as stack:
         server = _start_server(stack, session)
@@ -80,61 +83,52 @@ def serve(session: Session) -> None:
 
 
 def serve_with_web(session: Session, web: Web) -> None:
-    """Serve a recipe, with Locust's web interface to load it. Raises as ``serve`` does."""
+    """Serve a recipe, with Locust's web interface to load it. Raises as ``serve_until_interrupted`` does."""
     with ExitStack() as stack:
         baseline_csv = _gather_baselines(session, web)
         server = _start_server(stack, session)
         click.echo(_described(session, server))
-        locust = stack.enter_context(_locust(session, web, server, baseline_csv))
+        locust = stack.enter_context(running(_locust(session, web, server, baseline_csv)))
         address = f"http://{LOOPBACK}:{web.port}"
         _wait_for(address, locust)
         click.echo(f"Locust's web interface: {address}  (the results are in its tab Overhead)\nCtrl-C stops both.")
         _stay([*server.processes, locust])
 
 
-def known_baselines(recipe: Recipe, environment: dict[str, str]) -> Iterator[dict[str, str]]:
+def known_baselines(subject: Subject) -> Iterator[dict[str, str]]:
     """Yield the rows of baseline runs in ``results/`` that were made here, of this recipe, under these conditions."""
-    here = manifest.conditions(recipe, environment)
-    for path in sorted(ROOT.glob(f"results/*/round-*/{recipe.name}/*/{layout.BASELINE_CSV}")):
-        with suppress(manifests.Damaged):
-            if manifests.read(path.parent)["conditions"] == here:
+    here = conditions.gather(subject)
+    name = subject.recipe.name
+    for path in sorted(ROOT.glob(f"results/*/round-*/{name}/{subject.system}/{layout.BASELINE_CSV}")):
+        with suppress(manifest.Damaged):
+            if manifest.read(path.parent)["conditions"] == here:
                 with path.open() as file:
                     yield from csv.DictReader(file)
 
 
 def _start_server(stack: ExitStack, session: Session) -> Server:
-    recipe, environment, folder = session.recipe, session.environment, session.folder
-    expected = stack.enter_context(scripts.direct_answers(recipe, folder, environment))
-    return stack.enter_context(
-        serving(
-            recipe,
-            session.system,
-            expected,
-            session.port,
-            LEAST_TIMEOUT_S,
-            environment,
-            folder,
-            listen=session.listen,
-        )
-    )
+    expected = stack.enter_context(session.baseline.answers())
+    return stack.enter_context(serve(session.server, expected))
 
 
 def _described(session: Session, server: Server) -> str:
-    by_itself = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
-    return f"{session.recipe.name} answers at {server.address} ({by_itself}). Logs: {session.folder}"
+    spec = session.server
+    facts = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
+    chosen = f" ({facts})" if facts else ""
+    return f"{spec.recipe.name} answers at {server.address}{chosen}. Logs: {spec.logs}"
 
 
 def _gather_baselines(session: Session, web: Web) -> Path:
     """Return a file with the baselines that are known, and with those that are to be timed now."""
-    path = session.folder / layout.BASELINE_CSV
-    known = list(known_baselines(session.recipe, session.environment))
+    path = session.server.logs / layout.BASELINE_CSV
+    known = list(known_baselines(session.subject))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, layout.BASELINE_COLUMNS)
         writer.writeheader()
         writer.writerows(known)
     if web.baseline:
         click.echo(f"Timing the baseline: {web.examples} examples, batch sizes {_listed(web.baseline)} …")
-        scripts.time_baseline(session.recipe, session.folder, session.environment, web.baseline, web.examples, path)
+        session.baseline.time(web.baseline, web.examples, path)
     sizes = {int(row["batch_size"]) for row in known} | set(web.baseline)
     click.echo(
         f"Baseline known for batch sizes {_listed(sorted(sizes))}"
@@ -144,9 +138,11 @@ def _gather_baselines(session: Session, web: Web) -> Path:
     return path
 
 
-def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> Any:
+def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> Command:
+    spec = session.server
     options: dict[str, object] = {
-        "-f": scripts.script_of("locustfiles", session.recipe),
+        "-f": scripts.script_of("locustfiles", spec.recipe),
+        "--system": spec.system.name,
         "--host": server.address,
         "--web-host": LOOPBACK,
         "--web-port": web.port,
@@ -157,12 +153,12 @@ def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> A
         options |= {"--processes": web.workers, "--master-bind-port": port, "--master-port": port}
     command = [sys.executable, "-m", "locust", *(str(word) for option in options.items() for word in option)]
     environment = {
-        **session.environment,
-        "EXPECTED_ANSWERS": str(session.folder / layout.EXPECTED_JSON),
+        **spec.environment,
+        "EXPECTED_ANSWERS": str(spec.logs / layout.EXPECTED_JSON),
         "BASELINE_CSV": str(baseline_csv),
-        "RECIPE": str(session.recipe.folder),
+        "RECIPE": str(spec.recipe.folder),
     }
-    return running("locust", command, environment, session.folder / "locust.log")
+    return Command("locust", command, spec.logs / "locust.log", environment)
 
 
 def _wait_for(address: str, locust: Process) -> None:

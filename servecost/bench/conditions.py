@@ -1,74 +1,104 @@
-"""What a run was made with: the machine, the versions, the settings; whatever a reader of the number has to know.
+"""Gathers the conditions of a run: everything that has to be the same for two runs to be merged or compared.
 
-Owns the gathering. The manifest's format, and what makes two runs alike, is ``servecost.core.manifest``'s.
+Owns which facts these are, each in one field. The manifest's format is ``servecost.core.manifest``'s.
 """
 
+from __future__ import annotations
+
 import hashlib
-import json
 import os
 import platform
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psutil
-from packaging.requirements import Requirement
 
-from servecost.core import manifest, threads
+from servecost.bench.environments import Environments, required_names
+from servecost.core import manifest, packages, systems, threads
 from servecost.core.recipe import ROOT, Recipe
 
-# What decides a number besides the recipe: change any of it and earlier runs are unlike later ones.
-MEASURING = ("servecost/core", "servecost/direct", "servecost/load", "servecost/bench", "systems")
-# Variables that change how fast a model library computes; recorded where they are set, by the shell or the experiment.
+# The packages whose code can move a number; what the report does with the numbers is not among them.
+MEASURING = ("core", "direct", "load", "bench")
+DOCUMENTATION = (".md",)
+LOAD_PACKAGES = ("locust", "gevent", "geventhttpclient", "msgpack", "requests")
+_SIBLING = re.compile(r"^from \.\.(\w+)", re.MULTILINE)
+# Variables that change how fast a model library computes.
 SPEED_SETTINGS = re.compile(
     r"(OMP|MKL|OPENBLAS|NUMEXPR|TF(?!_CLI)|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
 )
-# Run by an interpreter that may be a Python of 2018, which knows no importlib.metadata.
-_TELL = """
-import json, platform
-try:
-    from importlib.metadata import distributions
-    found = {each.metadata["Name"]: each.version for each in distributions()}
-except ImportError:
-    from pkg_resources import working_set
-    found = {each.project_name: each.version for each in working_set}
-found = {name.lower().replace("_", "-"): version for name, version in found.items()}
-print(json.dumps(dict(found, python=platform.python_version())))
-"""
 
 
-def write(folder: Path, recipe: Recipe, environment: Mapping[str, str], names: Iterable[str] = (), **run: Any) -> None:
-    """Write the manifest of a run to its folder; ``run`` is what is particular to it."""
+@dataclass(frozen=True)
+class Subject:
+    """A recipe under a system, on one interpreter, with the variables that are set for both arms.
+
+    Attributes:
+        recipe: what is called and served.
+        system: the system's name.
+        python: the interpreter that runs both arms.
+        environment: the variables that the experiment sets.
+    """
+
+    recipe: Recipe
+    system: str
+    python: str
+    environment: Mapping[str, str]
+
+
+def write(folder: Path, subject: Subject, names: Iterable[str] = (), **run: Any) -> None:
+    """Write the manifest of a run into its folder; ``run`` holds the fields that only this run has."""
     content = {
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
-        "conditions": conditions(recipe, environment),
+        "conditions": gather(subject),
         **run,
     }
     manifest.write(folder, content, names)
 
 
-def conditions(recipe: Recipe, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return what has to be the same for two runs to be alike: the recipe, its settings, the machine, the versions."""
-    variables = {**os.environ, **environment}
+def gather(subject: Subject) -> dict[str, Any]:
+    """Return the conditions of now: a tree of fields, in which every fact stands once."""
+    return {**_of_recipe(subject), "stacks": _stacks(subject), **_of_machine(subject.environment, subject.system)}
+
+
+def gather_before(recipe: Recipe, system: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the conditions as far as they are known before anything is built: without an interpreter, no versions."""
+    python = Environments().find(recipe, systems.load(system))
+    if python is not None:
+        return gather(Subject(recipe, system, python, environment))
+    subject = Subject(recipe, system, sys.executable, environment)
+    return {**_of_recipe(subject), **_of_machine(environment, system)}
+
+
+def _of_recipe(subject: Subject) -> dict[str, Any]:
+    recipe, variables = subject.recipe, {**os.environ, **subject.environment}
+    settings = {name: variables.get(name, "") for name in recipe.settings}
+    return {"recipes": {recipe.name: {"fingerprint": recipe.fingerprint(), "settings": settings}}}
+
+
+def _stacks(subject: Subject) -> dict[str, Any]:
+    system = systems.load(subject.system)
+    if not system.calls_predictor:
+        return {}
+    names = required_names(subject.recipe, system, subject.python)
+    return {subject.recipe.name: {system.name: {"versions": packages.versions_of(names, subject.python)}}}
+
+
+def _of_machine(environment: Mapping[str, str], system: str) -> dict[str, Any]:
+    shell = {name: value for name, value in sorted(os.environ.items()) if SPEED_SETTINGS.match(name)}
     return {
-        "recipes": {
-            recipe.name: {
-                "fingerprint": recipe.fingerprint(),
-                "settings": {name: variables.get(name, "") for name in recipe.settings},
-                "stack": stack(recipe),
-            }
-        },
-        "settings": {name: value for name, value in sorted(variables.items()) if SPEED_SETTINGS.match(name)},
         "environment": dict(environment),
+        "shell": {name: value for name, value in shell.items() if name not in environment},
         "machine": machine(),
-        "versions": versions(),
-        "instrument": instrument(),
+        "load": {"versions": packages.versions_of(LOAD_PACKAGES, sys.executable)},
+        "code": {"servecost": code_digest(), "systems": {system: system_digest(system)}},
     }
 
 
@@ -93,41 +123,43 @@ def _processor() -> str:
     return match[1] if match else platform.processor() or platform.machine()
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that requirements.txt pins."""
-    return _of(sys.executable, ROOT / "requirements.txt")
-
-
-def stack(recipe: Recipe) -> dict[str, str]:
-    """Return the versions of what calls and serves a recipe: Python, fastDeploy, and what the recipe requires."""
-    return _of(recipe.python, recipe.folder / "requirements.txt", "fastdeploy")
-
-
-def _of(python: str, requirements: Path, *more: str) -> dict[str, str]:
-    """Return the versions that an interpreter has of what a file requires of it."""
-    found = installed(python)
-    where = {"python_version": ".".join(found["python"].split(".")[:2])}
-    lines = requirements.read_text().splitlines() if requirements.exists() else []
-    required = [Requirement(line) for line in lines if line[:1].isalpha()]
-    named = [each.name for each in required if each.marker is None or each.marker.evaluate(where)]
-    return {name: found[name.lower()] for name in ["python", *more, *named] if name.lower() in found}
+def measuring_files() -> list[Path]:
+    """Return the files of this project whose content can move a number, systems left out."""
+    folders = [ROOT / "servecost" / package for package in MEASURING]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    return sorted([*files, *(ROOT / "baseline").glob("*.py"), *(ROOT / "locustfiles").glob("*.py")])
 
 
 @cache
-def installed(python: str) -> dict[str, str]:
-    """Return the versions of an interpreter (as ``python``) and of all packages that it has."""
-    told = subprocess.run([python, "-c", _TELL], capture_output=True, text=True, check=True)
-    return dict(json.loads(told.stdout))
-
-
-@cache
-def instrument() -> str:
+def code_digest() -> str:
     """Return a digest of the code that measures."""
-    digest = hashlib.sha256()
-    for path in sorted(path for stage in MEASURING for path in (ROOT / stage).rglob("*.py")):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return _digest_of(measuring_files())
+
+
+@cache
+def system_digest(name: str) -> str:
+    """Return a digest of a system's folder, and of the folders that it shares with other systems."""
+    return _digest_of(system_files(name))
+
+
+def system_files(name: str) -> list[Path]:
+    """Return the files of a system whose content can move a number: of its folder and of those that it imports from."""
+    own = systems.FOLDER / name
+    imported = {other for path in own.glob("*.py") for other in _SIBLING.findall(path.read_text())}
+    folders = [own, *systems.FOLDER.glob("_*"), *(systems.FOLDER / other for other in imported)]
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(path for path in files if not _is_left_out(path))
+
+
+def _is_left_out(path: Path) -> bool:
+    return path.suffix in DOCUMENTATION or "__pycache__" in path.parts
+
+
+def _digest_of(files: Iterable[Path]) -> str:
+    found = hashlib.sha256()
+    for path in files:
+        found.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 @cache
@@ -136,10 +168,10 @@ def commit() -> str | None:
 
     def git(*arguments: str) -> str | None:
         try:
-            told = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+            done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return None
-        return told.stdout.strip() if told.returncode == 0 else None
+        return done.stdout.strip() if done.returncode == 0 else None
 
     head = git("rev-parse", "HEAD")
     return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head

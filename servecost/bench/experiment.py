@@ -4,6 +4,7 @@ Owns reading and checking it. Every problem becomes one line that names the key 
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ def _distinct(values: list[Any]) -> list[Any]:
 Count = Annotated[int, Field(ge=1)]
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
-LEAST_TIMEOUT_S = 480  # fastDeploy's default
+LEAST_TIMEOUT_S = 480
 # Four times what an example of the slowest recipe takes: the last request in the queue waits for all the others.
 TIMEOUT_S_PER_EXAMPLE = 0.2
 
@@ -41,7 +42,7 @@ class Overrides(_Table):
     batch_sizes: Counts | None = None
     concurrencies: Counts | None = None
     examples: Count | None = None
-    examples_most: Count | None = None
+    max_examples: Count | None = None
 
 
 class Experiment(_Table):
@@ -53,29 +54,34 @@ class Experiment(_Table):
         batch_sizes: examples in one request; for the baseline, the ``batch_size`` of the predictor call.
         concurrencies: numbers of Locust users.
         examples: examples in one run.
-        examples_most: a served run with fewer requests than users has more examples, as many as that takes, if it takes
-            no more than this; by default none has more.
+        max_examples: upper limit when a cell needs extra examples to give every user a request; by default, no cell has
+            extra examples.
         rounds: how often every cell is repeated.
         seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default reckoned from the largest cell.
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
             each core that this process may use.
         environment: variables set for both arms alike, such as malloc settings.
+        environment_files: files of such variables, a line ``NAME=VALUE`` each, relative to the experiment file;
+            ``environment`` comes first.
         recipe: overrides by recipe name.
+        system: settings of a system that differ from its defaults, by system name.
     """
 
     recipes: Names
-    systems: Names = ["fastdeploy"]
+    systems: Names = Field(default_factory=lambda: [systems.default()])
     batch_sizes: Counts
     concurrencies: Counts
     examples: Count
-    examples_most: Count | None = None
+    max_examples: Count | None = None
     rounds: Count = 1
     seed: int = 1
     request_timeout_s: Count | None = None
     threads: Count | None = None
     environment: dict[str, str] = {}
+    environment_files: list[str] = []
     recipe: dict[str, Overrides] = {}
+    system: dict[str, dict[str, str]] = {}
 
     def batch_sizes_of(self, recipe: str) -> list[int]:
         """Return the batch sizes for one recipe."""
@@ -92,12 +98,16 @@ class Experiment(_Table):
     def examples_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
         """Return the examples of a served run: more than other runs have, if it takes more for a request per user."""
         examples, in_flight = self.examples_of(recipe), batch_size * concurrency
-        most = self._own(recipe).examples_most or self.examples_most or examples
+        most = self._own(recipe).max_examples or self.max_examples or examples
         return in_flight if examples < in_flight <= most else examples
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that are set for both arms alike."""
         return {**threads.variables(self.threads), **self.environment}
+
+    def settings_of(self, system: str) -> dict[str, str]:
+        """Return the settings of a system that differ from its defaults."""
+        return self.system.get(system, {})
 
     def timeout_s_of(self, recipe: str) -> int:
         """Return after how many seconds a request of this recipe has failed: ample for its largest cell."""
@@ -112,10 +122,12 @@ def read(path: Path) -> tuple[Experiment, list[Recipe]]:
     """Return an experiment file's content and its recipes. Raises ExperimentError with a line for each problem."""
     try:
         content = tomllib.loads(path.read_text())
-        experiment = Experiment.model_validate(content)
+        experiment = _with_environment_files(Experiment.model_validate(content), path.parent)
     except FileNotFoundError as error:
         raise ExperimentError(f"{path}: there is no such file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ExperimentError(f"{path}: {error}") from error
+    except ExperimentError as error:
         raise ExperimentError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ExperimentError("\n".join(f"{path}: {problem(details)}" for details in error.errors())) from error
@@ -125,9 +137,34 @@ def read(path: Path) -> tuple[Experiment, list[Recipe]]:
         raise ExperimentError(f"{path}: {error}") from error
 
 
+def _with_environment_files(experiment: Experiment, base: Path) -> Experiment:
+    """Return the experiment with the variables of its files, so that what is recorded is what is set."""
+    variables: dict[str, str] = {}
+    for name in experiment.environment_files:
+        variables |= read_variables(base / name)
+    return experiment.model_copy(update={"environment": {**variables, **experiment.environment}})
+
+
+def read_variables(path: Path) -> dict[str, str]:
+    """Return the variables of a file with a line ``NAME=VALUE`` each; empty lines and ``#`` comments are skipped.
+
+    It is the format of Docker's ``env_file``. Raises ExperimentError, and OSError if the file cannot be read.
+    """
+    variables = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        if line.strip() and not line.startswith("#"):
+            name, equals, value = line.partition("=")
+            if not equals or not name.strip():
+                raise ExperimentError(f"line {number} of {path.name}: {line!r} is not NAME=VALUE")
+            variables[name.strip()] = value.strip()
+    return variables
+
+
 def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
     for name in experiment.systems:
         systems.load(name)
+    for name, settings in experiment.system.items():
+        _check_settings(experiment, name, settings)
     recipes = [load(name, base) for name in experiment.recipes]
     names = [recipe.name for recipe in recipes]
     if len(set(names)) != len(names):  # two paths may end in the same name, which is what results are kept under
@@ -136,6 +173,17 @@ def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
         if name not in names:
             raise ExperimentError(f"[recipe.{name}]: not one of this experiment's recipes: {', '.join(names)}")
     return recipes
+
+
+def _check_settings(experiment: Experiment, name: str, settings: Mapping[str, str]) -> None:
+    if name not in experiment.systems:
+        raise ExperimentError(f"[system.{name}]: not one of this experiment's systems: {', '.join(experiment.systems)}")
+    known = systems.load(name).settings
+    for setting in settings:
+        if setting not in known:
+            raise ExperimentError(
+                f"[system.{name}]: unknown setting '{setting}'; valid settings: {', '.join(sorted(known)) or 'none'}"
+            )
 
 
 def problem(details: Any) -> str:

@@ -1,56 +1,46 @@
-"""What is being done, how much is left, and until when: a bar in a terminal, plain lines anywhere else.
+"""Shows an experiment's progress: a bar in a terminal, plain lines anywhere else; and writes where its time went.
 
-Owns the display and the estimate of the time left. It is told of runs; it knows nothing of what they are.
+Owns the display, the estimate of the time left, and the journal of finished runs.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from servecost.bench.arms.protocol import Timed
+from servecost.bench.runs import Part, Run
+from servecost.core import csv_files, layout
 
 # As long as nothing of the kind is measured: an example of a shipped model takes about this long.
 FIRST_GUESS_S_PER_EXAMPLE = 0.03
 PLAIN_INTERVAL_S = 30
 
 
-@dataclass(frozen=True)
-class Step:
-    """One run, as far as the display is concerned.
-
-    Attributes:
-        label: what it is called on the display.
-        kind: runs of one kind take about as long per example.
-        examples: how many examples it has.
-    """
-
-    label: str
-    kind: str
-    examples: int
-
-
 class Estimate:
-    """How long the remaining steps will take, reckoned from how long those before them took."""
+    """How long the remaining runs will take, estimated from how long finished runs of the same pace took."""
 
-    def __init__(self, steps: list[Step]) -> None:
-        self._remaining = list(steps)
-        self._finished: list[tuple[Step, float]] = []
+    def __init__(self, runs: list[Run]) -> None:
+        self._remaining = list(runs)
+        self._finished: list[tuple[Run, float]] = []
 
-    def finish(self, step: Step, seconds: float) -> None:
-        """Note that a step is over, and how long it took."""
-        self._remaining.remove(step)
-        self._finished.append((step, seconds))
+    def finish(self, run: Run, seconds: float) -> None:
+        """Note that a run is over, and how long it took."""
+        self._remaining.remove(run)
+        self._finished.append((run, seconds))
 
     def seconds_left(self, current_s: float = 0) -> float:
-        """Return the expected seconds until the end, ``current_s`` after the first remaining step has begun."""
-        expected = [self._per_example_s(step.kind) * step.examples for step in self._remaining]
+        """Return the expected seconds until the end, ``current_s`` after the first remaining run has begun."""
+        expected = [self._per_example_s(run.pace) * run.examples for run in self._remaining]
         return max(expected[0] - current_s, 0.0) + sum(expected[1:]) if expected else 0.0
 
-    def _per_example_s(self, kind: str) -> float:
-        alike = [(step, spent_s) for step, spent_s in self._finished if step.kind == kind]
+    def _per_example_s(self, pace: str) -> float:
+        alike = [(run, spent_s) for run, spent_s in self._finished if run.pace == pace]
         if not alike:
             return FIRST_GUESS_S_PER_EXAMPLE
-        return sum(spent_s for _, spent_s in alike) / sum(step.examples for step, _ in alike)
+        return sum(spent_s for _, spent_s in alike) / max(1, sum(run.examples for run, _ in alike))
 
 
 def duration(seconds: float) -> str:
@@ -61,13 +51,13 @@ def duration(seconds: float) -> str:
 
 
 class Display:
-    """Shows the steps of an experiment as they begin and end; to be used in a ``with`` statement."""
+    """Shows the runs of an experiment as they begin and end; to be used in a ``with`` statement."""
 
-    def __init__(self, steps: list[Step], console: Console | None = None) -> None:
-        """Prepare the display of ``steps``, in the order in which they will begin."""
+    def __init__(self, runs: list[Run], console: Console | None = None) -> None:
+        """Prepare the display of ``runs``, in the order in which they will begin."""
         self._console = console or Console(highlight=False)
-        self._estimate = Estimate(steps)
-        self._count, self._done = len(steps), 0
+        self._estimate = Estimate(runs)
+        self._count, self._done = len(runs), 0
         self._current, self._began_s, self._last_line_s = "", time.monotonic(), 0.0
         columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
@@ -94,16 +84,58 @@ class Display:
         if not self._console.is_terminal and time.monotonic() - self._last_line_s > PLAIN_INTERVAL_S:
             self.say(f"{self._current} for {duration(since_s)}; {left}")
 
-    def finish(self, step: Step, result: str) -> None:
-        """Show that a step is over and what it came to."""
-        self._estimate.finish(step, time.monotonic() - self._began_s)
+    def finish(self, run: Run, result: str) -> None:
+        """Show that a run is over, with its result."""
+        self._estimate.finish(run, time.monotonic() - self._began_s)
         self._done += 1
         self._bar.update(self._task, completed=self._done)
         left = duration(self._estimate.seconds_left())
-        self.say(f"[{self._done}/{self._count}] {step.label}: {result}; about {left} left")
+        self.say(f"[{self._done}/{self._count}] {run.label}: {result}; about {left} left")
         self._began_s = time.monotonic()
 
     def say(self, line: str) -> None:
         """Show a line above the bar."""
         self._last_line_s = time.monotonic()
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Journal:
+    """Shows each finished run, keeps the failures, and writes wall.csv.
+
+    Attributes:
+        out: the results folder.
+        display: where progress is shown.
+        failures: the runs that gave no number, each with its verdict.
+    """
+
+    out: Path
+    display: Display
+    failures: list[str] = field(default_factory=list)
+    _noted_s: float = field(default_factory=time.monotonic)
+
+    def begin_part(self, part: Part) -> None:
+        """Show that a part's arms are being started."""
+        if part.has_direct_arm:
+            label = f"round {part.round}, {part.recipe.name}, starting the predictor and {part.system}"
+            self.display.begin(label)
+
+    def begin(self, run: Run) -> None:
+        """Show that a run is being made."""
+        self.display.begin(run.label)
+
+    def finish(self, run: Run, timed: Timed) -> None:
+        """Show how a run has ended, and remember it if it gave no number."""
+        if timed.verdict.is_valid:
+            self.display.finish(run, f"{timed.total_s:.3f} s for {run.examples} examples")
+        else:
+            self.failures.append(f"{run.label}: {timed.verdict}")
+            self.display.finish(run, str(timed.verdict))
+        self.note_wall(run.label, timed.total_s)
+
+    def note_wall(self, step: str, timed_s: float = 0.0) -> None:
+        """Append the wall time since the previous step, and the part that was timed, to wall.csv."""
+        now_s = time.monotonic()
+        row = step, repr(now_s - self._noted_s), repr(timed_s)
+        csv_files.append(self.out / layout.WALL_CSV, layout.WALL_COLUMNS, [row])
+        self._noted_s = now_s

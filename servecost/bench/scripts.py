@@ -1,15 +1,16 @@
-"""The command lines of the two arms' programs, and what is said of one that has ended.
+"""The command lines of the two arms' own programs, and the baseline script run by hand.
 
-Owns which script is a recipe's.
+Owns which script belongs to a recipe.
 """
 
-import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from servecost.bench.processes.process import Process, ending, running
+from servecost.bench.processes.process import Command, Process, running
 from servecost.core import answers, layout
 from servecost.core.recipe import ROOT, Recipe
 
@@ -27,54 +28,60 @@ def script_of(stage: str, recipe: Recipe) -> Path:
     return own if is_shipped and own.exists() else ROOT / stage / "generic.py"
 
 
-def baseline_command(recipe: Recipe, expected: Path) -> list[str]:
-    """Return the command of the direct arm, which writes its answers to the example to ``expected``."""
+def baseline_command(recipe: Recipe, python: str, expected: Path) -> list[str]:
+    """Return the command of the direct arm on an interpreter; it writes its answers to the example to ``expected``."""
     script = script_of("baseline", recipe)
     names_recipe = ["--recipe", str(recipe.folder)] if script.stem == "generic" else []
-    return [sys.executable, str(script), *names_recipe, "--expected", str(expected)]
+    return [python, str(script), *names_recipe, "--this-python", "--expected", str(expected)]
 
 
-@contextmanager
-def direct_answers(recipe: Recipe, folder: Path, environment: Mapping[str, str]) -> Iterator[Callable[[], list[Any]]]:
-    """Ask the direct arm, in a process of its own, for its answers to the recipe's example.
+@dataclass(frozen=True)
+class Baseline:
+    """The direct arm, called by hand.
 
-    Yields a function that waits for them and returns them, or raises RunFailed.
+    Attributes:
+        recipe: what is called.
+        python: the interpreter that calls it.
+        folder: where its log and its answers are.
+        environment: variables set for both arms.
     """
-    path = folder / layout.EXPECTED_JSON
-    with running("baseline", [*baseline_command(recipe, path), "--runs", "0"], environment, _log(folder)) as process:
 
-        def wait() -> list[Any]:
+    recipe: Recipe
+    python: str
+    folder: Path
+    environment: Mapping[str, str]
+
+    @contextmanager
+    def answers(self) -> Iterator[Callable[[], list[Any]]]:
+        """Ask for the answers to the example, in a process of its own.
+
+        Yields a function that waits for them and returns them, or raises RunFailed.
+        """
+        with running(self._command("--runs", "0")) as process:
+
+            def wait() -> list[Any]:
+                _wait(process)
+                return answers.read(self._expected)
+
+            yield wait
+
+    def time(self, batch_sizes: Iterable[int], examples: int, path: Path) -> None:
+        """Time one run at each batch size, and append the runs to a CSV file. Raises RunFailed."""
+        options = ["--runs", "1", "--examples", str(examples), "--csv", str(path)]
+        with running(self._command(*options, "--batch-size", *map(str, batch_sizes))) as process:
             _wait(process)
-            return answers.read(path)
 
-        yield wait
+    @property
+    def _expected(self) -> Path:
+        return self.folder / layout.EXPECTED_JSON
 
-
-def time_baseline(
-    recipe: Recipe, folder: Path, environment: Mapping[str, str], batch_sizes: Iterable[int], examples: int, path: Path
-) -> None:
-    """Time the direct arm once for each batch size, and append the runs to a CSV file. Raises RunFailed."""
-    command = [*baseline_command(recipe, folder / layout.EXPECTED_JSON), "--runs", "1", "--examples", str(examples)]
-    _call_baseline([*command, "--csv", str(path), "--batch-size", *map(str, batch_sizes)], environment, folder)
-
-
-def _call_baseline(command: list[str], environment: Mapping[str, str], folder: Path) -> None:
-    with running("baseline", command, environment, _log(folder)) as process:
-        _wait(process)
-
-
-def _log(folder: Path) -> Path:
-    return folder / "baseline.log"
+    def _command(self, *options: str) -> Command:
+        words = [*baseline_command(self.recipe, self.python, self._expected), *options]
+        return Command("baseline", words, self.folder / "baseline.log", self.environment)
 
 
 def _wait(process: Process) -> None:
-    while (exit_code := process.wait(POLL_S)) is None:
-        pass
+    while (exit_code := process.exit_code) is None:
+        time.sleep(POLL_S)
     if exit_code:
-        raise RunFailed(reason_of(process, exit_code))
-
-
-def reason_of(process: Process, exit_code: int) -> str:
-    """Return why a process has ended, in one line: the last of its log."""
-    last_line = process.last_lines(1) or "it printed nothing"
-    return f"{process.name} {ending(exit_code)}: {last_line} (log: {process.log})"
+        raise RunFailed(process.explain_end())

@@ -1,79 +1,147 @@
-"""A results folder: whose it is, who writes to it, and whether what it holds may be added to here and now.
+"""The runs that a results folder holds: which are complete, and how a finished run gets its place there.
 
-Owns these refusals. What is in the folder is the matter of those who make the runs.
+Owns the names of folders for complete, failed and unfinished runs. A served run is made in a folder beside its place
+and renamed once everything is there, so that an interrupted experiment loses the run under way and nothing else.
 """
 
-import fcntl
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from servecost.bench.experiment import Experiment
+from servecost.bench.arms.protocol import Timed
+from servecost.bench.runs import Kind, Part, Run
 from servecost.core import csv_files, layout, manifest
+from servecost.core.verdicts import Verdict
+
+FAILED_SUFFIX = ".failed"
+UNFINISHED_SUFFIX = ".unfinished"
+# More sizes of calls than these are not timed one by one, but at powers of two, and interpolated.
+SIZES_TIMED = 8
 
 
-class ResultsFolderError(ValueError):
-    """The results folder cannot be used for this experiment; the message is one line that says why."""
+class Pending(NamedTuple):
+    """The runs of a part that are not complete yet.
 
-
-@contextmanager
-def claimed(
-    out: Path, experiment: Experiment, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]
-) -> Iterator[None]:
-    """Hold a results folder for this process, made if need be, and check that it belongs to this experiment.
-
-    ``conditions`` are those of now: what the folder holds has to have been made under the same, but for the ``allowed``
-    fields. Raises ResultsFolderError.
+    Attributes:
+        part: the whole part.
+        runs: those of its runs that are to be made, in their order; the separate direct calls come last.
     """
-    record = out / layout.EXPERIMENT_JSON
-    wanted = experiment.model_dump(mode="json")
-    if out.exists() and not out.is_dir():
-        raise ResultsFolderError(f"{out} is no folder; choose another with --out")
-    if out.exists() and not record.exists() and any(path.name != ".lock" for path in out.iterdir()):
-        raise ResultsFolderError(f"{out} holds something else than results; choose another folder with --out")
+
+    part: Part
+    runs: list[Run]
+
+
+def pending(parts: Iterable[Part]) -> list[Pending]:
+    """Return the pending runs in order; complete parts are left out."""
+    found = [Pending(part, _pending_runs(part)) for part in parts]
+    return [each for each in found if each.runs]
+
+
+def _pending_runs(part: Part) -> list[Run]:
+    runs = [run for run in part.runs if not is_complete(part, run)]
+    if part.has_direct_arm and (runs or untimed_calls(part)):
+        runs.append(part.calls_run)
+    return runs
+
+
+def is_complete(part: Part, run: Run) -> bool:
+    """Say whether a run of a part is in its place, with its files as they were written."""
+    if run.kind is Kind.BASELINE:
+        return run.batch_size in {int(row["batch_size"]) for row in csv_files.rows(part.baseline_csv)}
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / ".lock").touch()
-    except OSError as error:
-        raise ResultsFolderError(f"{out} cannot be written to ({error.strerror}); choose another with --out") from error
-    with (out / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ResultsFolderError(f"{out} is being written by another bench; wait for it or choose --out") from error
-        if record.exists():
-            check_same(_recorded(record), wanted, out)
-            check_alike(out, conditions, allowed)
-        text = json.dumps(wanted, indent=1) + "\n"
-        csv_files.replace(record, lambda file: file.write(text))
-        yield
+        manifest.checked(run.place, layout.REQUIRED_RUN_FILES)
+    except manifest.Damaged:
+        return False
+    return True
 
 
-def _recorded(record: Path) -> dict[str, object]:
-    try:
-        return dict(json.loads(record.read_text()))
-    except ValueError as error:
-        raise ResultsFolderError(f"{record} cannot be read ({error}); choose another folder with --out") from error
+def untimed_calls(part: Part) -> dict[int, list[int]]:
+    """Return the sizes of the server's calls, by the batch size given, whose direct cost is still to be timed."""
+    made: dict[int, set[int]] = {}
+    for run in part.served:
+        for row in csv_files.rows(run.place / layout.CALLS_CSV):
+            made.setdefault(int(row["batch_size"]), set()).add(int(row["inputs"]))
+    timed = {(int(row["batch_size"]), int(row["inputs"])) for row in csv_files.rows(part.direct_calls_csv)}
+    untimed = {
+        batch_size: [size for size in grid(sizes) if (batch_size, size) not in timed]
+        for batch_size, sizes in made.items()
+    }
+    return {batch_size: sizes for batch_size, sizes in untimed.items() if sizes}
 
 
-def check_same(recorded: dict[str, object], wanted: dict[str, object], out: Path) -> None:
-    """Raise ResultsFolderError, naming what differs, unless a folder was made by the same experiment."""
-    differing = sorted(key for key in recorded.keys() | wanted.keys() if recorded.get(key) != wanted.get(key))
-    if differing:
-        raise ResultsFolderError(
-            f"{out} was made by a different experiment ({', '.join(differing)} differ); choose another with --out"
-        )
+def grid(sizes: Collection[int]) -> list[int]:
+    """Return the sizes to time: all of a few, else the least, the most, and the powers of two between."""
+    if len(sizes) <= SIZES_TIMED:
+        return sorted(sizes)
+    least, most = min(sizes), max(sizes)
+    return sorted({least, most, *(2**n for n in range(most.bit_length()) if least < 2**n < most)})
 
 
-def check_alike(out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
-    """Raise ResultsFolderError, naming what differs, unless a folder's runs were made under these conditions."""
-    held = [content["conditions"] for content in manifest.in_place(out)]
-    try:
-        manifest.check_alike([*held, *conditions], allowed)
-    except manifest.Unlike as error:
-        raise ResultsFolderError(
-            f"{out} holds runs that were made under other conditions: {error}; choose another with --out, "
-            "or insist with --allow-different FIELD"
-        ) from error
+def make_room(run: Run) -> None:
+    """Remove what earlier attempts at a run have left; keep a damaged run aside until it is made again."""
+    for folder in (failed_folder(run), unfinished_folder(run)):
+        if run.kind is Kind.SERVED:
+            shutil.rmtree(folder, ignore_errors=True)
+    if run.kind is Kind.SERVED and run.place.exists():
+        run.place.rename(failed_folder(run))
+    _failure_json(run).unlink(missing_ok=True)
+
+
+def keep(part: Part, run: Run, timed: Timed) -> None:
+    """Give a finished run its place, or keep why it has no number where the report looks for it."""
+    if run.kind is Kind.SERVED:
+        _keep_served(run, timed.verdict)
+    elif run.kind is Kind.CALLS:
+        if not timed.calls:
+            return
+        rows = [(part.recipe.name, each.inputs, each.batch_size, repr(each.call_s)) for each in timed.calls]
+        csv_files.append(part.direct_calls_csv, layout.DIRECT_CALLS_COLUMNS, rows)
+    elif timed.verdict.is_valid:
+        idle = run.batch_size, repr(timed.elapsed_s), repr(timed.idle_cpu_s)
+        csv_files.append(part.folder / layout.IDLE_CSV, layout.IDLE_COLUMNS, [idle])
+        row = part.recipe.name, run.batch_size, 1, run.examples, repr(timed.total_s)
+        csv_files.append(part.baseline_csv, layout.BASELINE_COLUMNS, [row])
+    else:
+        write_failure(run, timed.verdict)
+
+
+def _keep_served(run: Run, verdict: Verdict) -> None:
+    unfinished = unfinished_folder(run)
+    if unfinished.exists():
+        shutil.rmtree(final_folder(run, verdict), ignore_errors=True)
+        unfinished.rename(final_folder(run, verdict))
+    if verdict.is_lasting:
+        shutil.rmtree(failed_folder(run), ignore_errors=True)
+    else:
+        write_failure(run, verdict)
+
+
+def unfinished_folder(run: Run) -> Path:
+    """Return where the files of a served run are while it is made."""
+    return run.place.with_name(run.place.name + UNFINISHED_SUFFIX)
+
+
+def failed_folder(run: Run) -> Path:
+    """Return where the files of a failed served run are kept until it is made again."""
+    return run.place.with_name(run.place.name + FAILED_SUFFIX)
+
+
+def final_folder(run: Run, verdict: Verdict) -> Path:
+    """Return where the files of a served run are kept: in its place only if another run would end alike."""
+    return run.place if verdict.is_lasting else failed_folder(run)
+
+
+def write_failure(run: Run, verdict: Verdict) -> None:
+    """Write why a run has no number."""
+    path = _failure_json(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(verdict), indent=1) + "\n")
+
+
+def _failure_json(run: Run) -> Path:
+    if run.kind is Kind.SERVED:
+        return failed_folder(run) / layout.FAILURE_JSON
+    return run.place / layout.BASELINE_FAILURE_JSON.format(run.batch_size)

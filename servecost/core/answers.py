@@ -1,4 +1,4 @@
-"""What a right answer is: the direct arm's own answer to the same input.
+"""Compares answers: the direct arm's own answer to an input is the only right one.
 
 Owns the file in which the direct arm leaves its answers, and the comparison. Knows nothing of transport.
 """

@@ -23,9 +23,9 @@ Write = Callable[[int, int, int, int], object]
 
 
 def logged(predictor: Callable[..., Any], write: Write) -> Callable[..., Any]:
-    """Return the predictor, with each call told to ``write``: its start and end in ns, its inputs, its batch size.
+    """Return the predictor with each of its calls passed to ``write``: start and end in ns, inputs, batch size.
 
-    The batch size is 0 where none was given. A call that raises is told, too.
+    The batch size is 0 where none was given. A call that raises is logged, too.
     """
     clock_ns = time.perf_counter_ns
 

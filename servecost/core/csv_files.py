@@ -1,4 +1,4 @@
-"""How the files of results are written, so that whatever happens to the writer, what can be read is whole.
+"""Writes result files so that a reader finds whole rows, whatever happens to the writer.
 
 Owns the ways: a file is replaced by another at once, or rows are added to a CSV file, of which only the whole lines
 count: what is left of a number that is cut short would be another number.
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 
 def replace(path: Path, write: Callable[[IO[str]], object]) -> None:
-    """Have ``write`` write a file beside ``path``, and put it in its place when it is whole."""
+    """Replace ``path`` by what ``write`` writes, once that is complete."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     with temporary.open("w", newline="") as file:
         write(file)
@@ -22,12 +22,12 @@ def replace(path: Path, write: Callable[[IO[str]], object]) -> None:
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Put a CSV file in its place."""
+    """Write a CSV file with a header, replacing an earlier one."""
     replace(path, lambda file: csv.writer(file).writerows([columns, *rows]))
 
 
 def append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Add rows to a CSV file, with a header if it is new, in one write; a last row that was cut short goes first."""
+    """Append rows to a CSV file in one write, with a header if it is new; drop a last row that was cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = whole_lines(path)
     if path.is_file() and len(whole) < path.stat().st_size:
@@ -39,7 +39,7 @@ def append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 
 
 def whole_lines(path: Path) -> str:
-    """Return the whole lines of a file; nothing if there is none."""
+    """Return the complete lines of a file; nothing without a file."""
     if not path.is_file():
         return ""
     with path.open(newline="", errors="replace") as file:
@@ -48,5 +48,5 @@ def whole_lines(path: Path) -> str:
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """Return the whole rows of a CSV file; none if there is no file."""
+    """Return the complete rows of a CSV file; none without a file."""
     return [dict(row) for row in csv.DictReader(whole_lines(path).splitlines())]

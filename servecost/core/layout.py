@@ -1,4 +1,4 @@
-"""The names by which stages meet in files: columns, file names, and the name of a run in Locust's CSV.
+"""The names by which the parts meet in files: columns, file names, and the name of a run in Locust's CSV.
 
 Owns the formats' names only; who writes and reads the files is each stage's own matter.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 BASELINE_CSV = "baseline.csv"
 DIRECT_CALLS_CSV = "direct_calls.csv"
@@ -55,7 +55,7 @@ LEDGER_COLUMNS = (
     "examples_issued",
     "examples_answered",
     "examples_failed",
-    "span_s",  # from the release to the last answer: of a worker on its own clock, in total on the conductor's
+    "span_s",  # from the release to the last answer: a worker's by its own clock, the total by the master's
     "cpu_share",  # seconds of CPU per second of the run, and in the kernel's queue for a core; of a worker only
     "wait_share",
     "server_seen",  # requests, in total only; empty if the server keeps no count
@@ -68,22 +68,15 @@ RUN_SUFFIX = "_run.json"
 LOCUST_RUN_JSON = LOCUST_PREFIX + RUN_SUFFIX
 
 CALLS_CSV = "calls.csv"  # the served predictor's calls, by servecost.core.call_log.COLUMNS
-SERVER_REQUESTS_CSV = "server_requests.csv"  # the server's own times of requests, in ns since the release
-SERVER_REQUESTS_COLUMNS = (
-    "request",
-    "received_ns",
-    "fetched_ns",
-    "predicted_ns",
-    "answered_ns",
-    "predicted_in_batch_of",
-)
-IDLE_CSV = "idle.csv"  # what the server used of a core while the direct arm was timed
+SERVER_STAGES_CSV = "server_stages.csv"  # when each request reached each of the system's stages, since the release
+SERVER_STAGES_COLUMNS = ("request", "stage", "at_ns")
+IDLE_CSV = "idle.csv"  # the CPU time that the server used while the direct arm was timed
 IDLE_COLUMNS = ("batch_size", "elapsed_s", "server_cpu_s")
 INSTRUMENT = "instrument"  # the folder of the runs on the null system
 NULL_SYSTEM = "null"
-# What a served run has to consist of, and what it may have besides.
+# The files that a served run must have, and all that it may have.
 REQUIRED_RUN_FILES = (LOCUST_RUN_JSON, LOCUST_STATS_CSV, LOCUST_REQUESTS_CSV, LOCUST_LEDGER_CSV)
-RUN_FILES = (*REQUIRED_RUN_FILES, CALLS_CSV, SERVER_REQUESTS_CSV)
+RUN_FILES = (*REQUIRED_RUN_FILES, CALLS_CSV, SERVER_STAGES_CSV)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The manifest beside a run: what makes runs alike, and what tells whether the run's files are as they were written.
+"""The manifest beside a run: the conditions that make runs alike, and the digests of the run's files.
 
-Owns the format and these two questions. Who gathers what is in a manifest is ``bench.manifest``.
+Owns the format and both checks. The conditions are gathered by ``servecost.bench.conditions``.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def read(folder: Path) -> dict[str, Any]:
     return content
 
 
-def in_place(folder: Path) -> list[dict[str, Any]]:
-    """Return the manifests of what is in its place in a results folder, not of what failed or is not finished.
+def complete(folder: Path) -> list[dict[str, Any]]:
+    """Return the manifests of all complete runs in a results folder.
 
-    One that cannot be read makes its own run invalid, and no other: it is left out.
+    A manifest that cannot be read makes its own run invalid, and no other: it is left out.
     """
     found = []
     for path in sorted(folder.rglob(MANIFEST_JSON)):
@@ -95,19 +95,20 @@ def differing(conditions: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
 def check_alike(conditions: Iterable[Mapping[str, Any]], allowed: Sequence[str] = ()) -> list[str]:
     """Return what differs although it is ``allowed`` to. Raises Unlike if anything else differs.
 
-    A field is allowed by its name, or by that of a group: ``machine`` for ``machine.host``.
+    A field is allowed by its name, by the end of its name, or by a group's: ``versions.torch`` for
+    ``stacks.my_recipe.my_system.versions.torch``, ``machine`` for ``machine.host``.
     """
     found = differing(conditions)
-    told = [
+    unlike = [
         "{} ({})".format(field, " / ".join(values)) for field, values in found.items() if not _is_in(field, allowed)
     ]
-    if told:
-        raise Unlike("; ".join(told))
+    if unlike:
+        raise Unlike("; ".join(unlike))
     return list(found)
 
 
 def _is_in(field: str, allowed: Sequence[str]) -> bool:
-    return any(field == name or field.startswith(name + ".") for name in allowed)
+    return any(".{}.".format(name) in ".{}.".format(field) for name in allowed if name)
 
 
 def _flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

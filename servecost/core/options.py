@@ -1,4 +1,4 @@
-"""The type of the whole numbers on a command line. Owns the words for a wrong one."""
+"""The argparse type of whole numbers. Owns the message for a wrong one."""
 
 from __future__ import annotations
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import itertools
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from servecost.core.inputs import ExampleInputs, Inputs
+
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes"
-# What a server or an interpreter leaves behind in a recipe folder, and what is no part of what is served.
-NOT_SERVED = ("__pycache__", "fastdeploy_dbs", ".venv", ".gitignore", ".dockerignore")
+SYSTEMS = ROOT / "systems"
+# What an interpreter leaves behind in a recipe folder, and its environment; systems add what they leave, each in a file
+# of its folder.
+_NOT_SERVED = ("__pycache__", ".venv")
+LEFTOVERS = "leftovers.txt"
 
 
 class RecipeError(ValueError):
@@ -46,9 +51,17 @@ class Recipe:
 
     @property
     def python(self) -> str:
-        """The interpreter that it is called and served by: of its own environment, ``.venv``, where it has one."""
-        own = self.folder / ".venv" / "bin" / "python"
-        return str(own) if own.exists() else sys.executable
+        """The interpreter that it is called by: of its own environment, ``.venv``, where it has one."""
+        return str(self._own_python) if self.has_environment else sys.executable
+
+    @property
+    def has_environment(self) -> bool:
+        """Whether it has an environment of its own."""
+        return self._own_python.exists()
+
+    @property
+    def _own_python(self) -> Path:
+        return self.folder / ".venv" / "bin" / "python"
 
     @property
     def input_type(self) -> str:
@@ -59,13 +72,18 @@ class Recipe:
             return "msgpack"
         return "json"
 
-    def inputs(self, count: int, first: int = 0) -> list[Any]:
-        """Return inputs number ``first`` to ``first + count - 1`` of a run: the example's inputs, over and over."""
-        start = first % len(self.example)
-        return list(itertools.islice(itertools.cycle(self.example), start, start + count))
+    @property
+    def inputs(self) -> Inputs:
+        """The inputs that a run sends: those of the example, over and over."""
+        return ExampleInputs(self.example, self.input_type)
+
+    @property
+    def requirements(self) -> Path:
+        """The path of its requirements file, which need not exist."""
+        return self.folder / "requirements.txt"
 
     def fingerprint(self) -> str:
-        """Return a digest of what of a recipe decides the answers: the folder's files, and its settings' values."""
+        """Return a digest of everything in a recipe that decides its answers: its files, and its settings' values."""
         digest = hashlib.sha256()
         for path in served_files(self.folder):
             digest.update(str(path.relative_to(self.folder)).encode() + b"\0" + path.read_bytes())
@@ -75,10 +93,17 @@ class Recipe:
 
 
 def served_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a recipe folder that take part in serving, in a fixed order."""
+    """Yield the files of a recipe folder that are served, in a fixed order."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part in NOT_SERVED for part in path.relative_to(folder).parts):
+        if path.is_file() and not not_served() & set(path.relative_to(folder).parts):
             yield path
+
+
+@lru_cache(maxsize=None)
+def not_served() -> frozenset[str]:
+    """Return the names of files and folders that may lie in a recipe folder and are no part of what is served."""
+    left = [name for path in SYSTEMS.glob("*/" + LEFTOVERS) for name in path.read_text().split()]
+    return frozenset([*_NOT_SERVED, *left])
 
 
 def copy_to(recipe: Recipe, folder: Path) -> Path:
@@ -87,7 +112,7 @@ def copy_to(recipe: Recipe, folder: Path) -> Path:
     A server writes into the folder that it serves, and fastDeploy takes the recipe's name from it.
     """
     copy = Path(folder, recipe.name)
-    shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*NOT_SERVED))
+    shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*not_served()))
     return copy
 
 
@@ -115,7 +140,7 @@ def load(name_or_path: str | Path, base: Path = Path()) -> Recipe:
     folder = find_folder(str(name_or_path), base)
     for required in ("predictor.py", "example.py"):
         if not (folder / required).is_file():
-            raise RecipeError(f"recipe {folder} has no {required}; fastDeploy needs both predictor.py and example.py")
+            raise RecipeError(f"recipe {folder} has no {required}; a recipe has both predictor.py and example.py")
     module = _import_example(folder)
     example = getattr(module, "example", None)
     if not isinstance(example, (list, tuple)) or not example:
@@ -133,7 +158,7 @@ def _import_example(folder: Path) -> Any:
     sys.path.append(str(folder))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever somebody else's file raises has to become one line that names the file
+    except Exception as error:  # a foreign file may raise anything; the user gets one line that names the file
         raise RecipeError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(folder))

@@ -1,6 +1,6 @@
-"""How many threads a model library computes with, said by the variables that the libraries read.
+"""The environment variables that set the model libraries' thread counts.
 
-Owns their names. Left alone, each library decides by itself, by what it takes for the machine.
+Owns their names. Without them, each library chooses a count of its own.
 """
 
 from __future__ import annotations

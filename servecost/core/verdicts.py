@@ -1,35 +1,35 @@
 """The rules that a number has to pass, each with its remedy, and the verdict on a run or a row.
 
-Owns the list of rules: nothing is called invalid for a reason that is not in it. How a rule is checked is the matter of
-whoever has the facts: the load, the bench, the analysis.
+Owns the list of rules: nothing is called invalid for a reason that is not in it. The load, the bench and the report
+each check the rules whose facts they have.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A client that uses more of one core than this is near its own limit: the total may be its, not the server's.
+# Above this part of a core, the client may be the bottleneck, and the total says nothing about the server.
 CLIENT_CPU_MAX = 0.9
-# A client that stood in the kernel's queue for a core longer than this part of the run was not driving the load. In a
-# run of a moment the part says nothing: less than so many seconds is what sharing a machine comes to.
+# Above this part of the run spent waiting for a core, the client did not drive the load. A wait of less than so many
+# seconds is ignored: short runs are noisy.
 CLIENT_WAIT_MAX, CLIENT_WAIT_NEGLIGIBLE_S = 0.2, 0.5
-# A server that uses more of a core than this while the direct arm is timed takes that from it.
+# Above this part of a core, a server takes time from the direct arm while that is timed.
 IDLE_CPU_MAX = 0.1
-# The slowest round over the fastest, of either arm: beyond, the machine was not the same machine all the time.
+# The slowest round over the fastest, of either arm: above this, the machine has changed between rounds.
 SPREAD_MAX = 2.0
-# The wall clock against the monotonic one, over a run: beyond, it was set, or the machine slept.
+# The wall clock against the monotonic one, over a run: above this, a clock was set, or the machine slept.
 CLOCK_STEP_MAX_S = 0.1
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a run or a row has to fulfil.
+    """A condition that a run or a row has to meet.
 
     Attributes:
-        name: by which verdicts name it.
-        demand: what has to be so, in a few words.
-        remedy: what to do when it is not.
-        is_lasting: whether a run that breaks it would break it again, so that making it anew is of no use.
+        name: the name that verdicts use.
+        demand: the condition, in a few words.
+        remedy: what to do when it is broken.
+        is_lasting: whether another run would break it again.
     """
 
     name: str
@@ -57,7 +57,7 @@ _ALL = (
         f"or waits for one above {CLIENT_WAIT_MAX:.0%} of the time",
         "send from more processes (locust --processes 2) or from another machine, and stop what else runs here",
     ),
-    Rule("workers", "every worker takes part from begin to end", "start it again; see its own output"),
+    Rule("workers", "every worker takes part from beginning to end", "start it again; see its own output"),
     Rule("users", "as many users are ready as were asked for", "see why they could not start or did not stay"),
     Rule(
         "concurrency",
@@ -65,13 +65,22 @@ _ALL = (
         "ask for more examples, smaller batches or fewer users",
         is_lasting=True,
     ),
-    Rule("host", "the server can be reached and answers the example rightly", "start it, or give its right address"),
+    Rule("host", "the server can be reached and answers the example correctly", "start it, or give its right address"),
     Rule("interrupted", "the run is not broken off", "let it come to its end"),
     Rule("statistics", "Locust's statistics count what the ledger counts", "do not reset them during a run"),
     Rule("clock", "no clock is set during the run, and no time is negative", "stop what sets it; run it again"),
     Rule("calls", "the predictor's calls in the run had all its examples", "see the server's log; run it again"),
     Rule("baseline", "the direct arm runs and gives an answer for each input", "see the end of baseline.log"),
-    Rule("memory", "the machine has memory left and swaps nothing", "take smaller batches, fewer users or more memory"),
+    Rule(
+        "environment",
+        "what the recipe and the system require can be installed together",
+        "serve the recipe with another system, or change its requirements",
+    ),
+    Rule(
+        "memory",
+        "at least 5 % of memory stays free and at most 64 MiB are swapped out",
+        "take smaller batches, fewer users or more memory",
+    ),
     Rule("disk", "there is disk space left", "free some space, also where temporary files are kept; run it again"),
     Rule("files", "the run's files are whole and can be read", "free some space if there is none; run it again"),
     Rule(

@@ -1,1 +1,1 @@
-"""The served arm's client: what plain Locust loads, and every worker of a distributed run."""
+"""The client of the served arm: the user class that plain Locust loads, in one process or in many."""

@@ -1,11 +1,11 @@
-"""One user's HTTP connection: kept alive, one request in flight, as little work per request as there can be.
+"""One user's HTTP connection: kept alive, one request in flight, and as little work per request as possible.
 
-Owns the socket, time-outs and what a failure is called. Parsing is ``geventhttpclient``'s (llhttp). No request is ever
-sent twice: whether a server that has gone had begun to work on it cannot be known.
+Owns the socket, time-outs and the words for a failure. ``geventhttpclient`` (llhttp) does the parsing. No request is
+ever sent twice: the client cannot know whether a server that went away had begun to work on it.
 
-A library's client costs more than a fast server. So the head of a request is built once for each length of body and
-only its path is new, head and body are handed to the kernel as they are, without being joined, and a connection's
-time-out is one timer that is started anew.
+A general client costs more than a fast server. So the head of a request is built once for each length and type of body
+and only its path is new, head and body go to the kernel without being joined, and a connection's time-out is one timer
+that is restarted.
 """
 
 from select import POLLIN
@@ -18,9 +18,11 @@ from gevent.socket import create_connection, socket
 from gevent.ssl import create_default_context
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
+from servecost.core.system import Body
+
 CONNECT_TIMEOUT_S = 10.0
 READ_SIZE = 1 << 16
-_poll = get_original("select", "poll")  # gevent's own waits for its loop to come round, even with nothing to wait for
+_poll = get_original("select", "poll")  # gevent's own waits for the next turn of its loop, even with no time-out
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -29,11 +31,11 @@ class NoAnswer(Exception):
 
 
 class RequestTimedOut(NoAnswer):
-    """No answer came in time."""
+    """The answer was not complete in time."""
 
 
 class _Answers(HTTPResponseParser):
-    """The answers on one connection, one after the other; their headers are read by nobody but the parser."""
+    """The answers on one connection, one after the other; only the parser itself reads their headers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,13 +55,13 @@ class _Answers(HTTPResponseParser):
         self.parts.append(part)
 
     def _on_message_complete(self) -> None:
-        self.is_complete = self.get_code() >= 200  # after an interim answer comes another
+        self.is_complete = self.get_code() >= 200  # an interim answer is followed by another
 
     def _on_headers_complete(self) -> None:
-        """Be there: the parser calls it."""
+        """No-op: llhttp requires this callback."""
 
     def _on_header(self, _: str) -> None:
-        """Be there: the parser calls it."""
+        """No-op: llhttp requires this callback."""
 
     _on_status = _on_header_field = _on_header_value = _on_header
 
@@ -67,29 +69,29 @@ class _Answers(HTTPResponseParser):
 class Connection:
     """A keep-alive connection that posts bodies to one server."""
 
-    def __init__(self, host: str, content_type: str) -> None:
-        """``host``: the server's address, a URL; nothing is connected yet."""
+    def __init__(self, host: str) -> None:
+        """``host``: the server's address, a URL; the first request connects."""
         url = urlsplit(host)
         self._address = url.hostname or "", url.port or _PORTS.get(url.scheme, 80)
         self._is_tls = url.scheme == "https"
         self._begin = f"POST {url.path.rstrip('/')}".encode()
-        self._end = f" HTTP/1.1\r\nHost: {url.netloc.rpartition('@')[2]}\r\nContent-Type: {content_type}\r\n"
-        self._ends: dict[int, bytes] = {}
+        self._host = url.netloc.rpartition("@")[2]
+        self._ends: dict[tuple[int, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer = gevent.Timeout(None)
         self._socket: socket | None = None
         self._answers = _Answers()
         self._readable = _poll()
 
-    def post(self, path: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
-        """Send ``body`` to ``path``; return the answer's status and body. Raises NoAnswer if there is none in time."""
+    def post(self, path: str, body: Body, timeout_s: float) -> tuple[int, bytes]:
+        """Post a body to a path; return the answer's status and content. Raises NoAnswer if there is none in time."""
         if self._timer.seconds != timeout_s:
             self._timer.close()
             self._timer = gevent.Timeout(timeout_s)
         self._timer.start()
         try:
-            return self._exchange(self._connected(), path, body)
+            return self._exchange(self._connect(), path, body)
         except gevent.Timeout as error:
-            self.close()  # it is still waiting for that answer
+            self.close()  # the answer may still come, and belongs to no later request
             if error is not self._timer:
                 raise
             raise RequestTimedOut(f"no answer within {timeout_s:g} s") from error
@@ -103,13 +105,13 @@ class Connection:
             self._timer.cancel()
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next request makes another."""
+        """Close the connection if there is one; the next request makes another."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _connected(self) -> socket:
-        """Return a connection that is in step: an idle one with something to read is not, or has been closed."""
+    def _connect(self) -> socket:
+        """Return the connection, or a new one if an idle one has something to read: it is out of step or closed."""
         if self._socket is not None and self._readable.poll(0):
             self.close()
         if self._socket is None:
@@ -122,29 +124,39 @@ class Connection:
             self._readable.register(connected.fileno(), POLLIN)
         return self._socket
 
-    def _exchange(self, connected: socket, path: str, body: bytes) -> tuple[int, bytes]:
+    def _exchange(self, connected: socket, path: str, body: Body) -> tuple[int, bytes]:
         """Send a request and read its answer."""
-        answers = self._answers
+        answers, content = self._answers, body.content
         answers.expect()
-        head = self._begin + path.encode() + self._end_for(len(body))
+        head = self._begin + path.encode() + self._end_of_head(body)
         if self._is_tls:
             connected.sendall(head)
-            connected.sendall(body)
+            connected.sendall(content)
         else:
-            sent = connected.sendmsg((head, body))
-            if sent < len(head) + len(body):
-                connected.sendall(memoryview(body)[sent - len(head) :] if sent >= len(head) else head[sent:] + body)
+            sent = connected.sendmsg((head, content))
+            if sent < len(head) + len(content):
+                rest = memoryview(content)[sent - len(head) :] if sent >= len(head) else head[sent:] + content
+                connected.sendall(rest)
         while not answers.is_complete:
             data = connected.recv(READ_SIZE)
-            answers.feed(data)  # with nothing at the end of the connection: that may be what ends the answer
+            answers.feed(data)  # no data means that the server has closed the connection, which may end the answer
             if not data and not answers.is_complete:
                 raise HTTPParseError("connection closed before the answer")
         if not answers.should_keep_alive():
             self.close()
         return answers.get_code(), b"".join(answers.parts)
 
-    def _end_for(self, length: int) -> bytes:
-        """Return what follows the path of a request with a body of that length."""
-        if length not in self._ends:
-            self._ends[length] = f"{self._end}Content-Length: {length}\r\n\r\n".encode()
-        return self._ends[length]
+    def _end_of_head(self, body: Body) -> bytes:
+        """Return what follows the path in the head of a request with this body."""
+        key = len(body.content), body.content_type, body.headers
+        end = self._ends.get(key)
+        if end is None:
+            headers = (
+                ("Host", self._host),
+                ("Content-Type", body.content_type),
+                *body.headers,
+                ("Content-Length", str(len(body.content))),
+            )
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+            end = self._ends[key] = f" HTTP/1.1\r\n{lines}\r\n".encode()
+        return end

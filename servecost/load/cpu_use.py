@@ -1,7 +1,7 @@
-"""What a client process has had of the machine's cores: a number that the client limits is no number of the server's.
+"""CPU use of a load process. If the client is the bottleneck, the total says nothing about the server.
 
 Owns the reading. CPU time is the process's own. The time in the kernel's queue for a core is known on Linux only
-(``/proc/self/schedstat``): a process that others starve uses little CPU, but stands there long.
+(``/proc/self/schedstat``): a process that others starve uses little CPU but waits long.
 """
 
 import time
@@ -12,13 +12,13 @@ from typing import NamedTuple
 _SCHEDSTAT = Path("/proc/self/schedstat")
 
 
-class Effort(NamedTuple):
-    """Readings of one moment; the difference of two is what was spent between them.
+class CpuUse(NamedTuple):
+    """Three clocks, either at one moment or, as a difference, over a stretch of time.
 
     Attributes:
-        elapsed_ns: on the monotonic clock.
-        cpu_ns: of all of the process's threads.
-        waited_ns: in the queue for a core, of its main thread, in which everything happens; 0 where that is not known.
+        elapsed_ns: the monotonic clock.
+        cpu_ns: CPU time of all of the process's threads.
+        waited_ns: time in the queue for a core, of the main thread, which does all the work; 0 where it is unknown.
     """
 
     elapsed_ns: int
@@ -36,17 +36,17 @@ class Effort(NamedTuple):
         return self.waited_ns / max(self.elapsed_ns, 1)
 
 
-def now() -> Effort:
-    """Return the readings of this moment."""
-    return Effort(time.perf_counter_ns(), time.process_time_ns(), _waited_ns())
+def read() -> CpuUse:
+    """Return what the clocks show now."""
+    return CpuUse(time.perf_counter_ns(), time.process_time_ns(), _read_waited_ns())
 
 
-def since(before: Effort) -> Effort:
-    """Return what was spent since then."""
-    return Effort(*(after - then for after, then in zip(now(), before, strict=True)))
+def read_since(before: CpuUse) -> CpuUse:
+    """Return by how much the clocks have moved since an earlier reading."""
+    return CpuUse(*(after - then for after, then in zip(read(), before, strict=True)))
 
 
-def _waited_ns() -> int:
+def _read_waited_ns() -> int:
     try:
         return int(_SCHEDSTAT.read_text().split()[1])
     except (OSError, IndexError):

@@ -1,16 +1,16 @@
-"""The account of a run: who was given what, what came of it, and what the server says that it has seen.
+"""The ledger of a run: what each worker was given, what became of it, and what the server itself counted.
 
-Pure: owns the run's counts, by worker and in total. Workers tell, the conductor enters it here, and whoever reports
-reads it. It reads no clock and sends nothing.
+Pure: owns the run's counts, by worker and in total. The run writes them, the outcome and the files read them. It reads
+no clock and sends nothing.
 """
 
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from servecost.load.cpu_use import Effort
+from servecost.load.cpu_use import CpuUse
 from servecost.load.records import Record, Records
-from servecost.load.worker_share import Tally
+from servecost.load.tally import Tally
 
 LOCAL = "local"
 
@@ -20,16 +20,16 @@ class Entry:
     """One worker's part of a run.
 
     Attributes:
-        name: what Locust calls the worker; ``local`` if the run has one process only.
-        users: its users that have arrived.
-        tally: how much it has done, as it last said.
-        records: what came of each of its requests; they come when the run is over, in parts.
+        name: Locust's name for the worker; ``local`` if the run has one process only.
+        users: its users that are ready.
+        tally: how much it has done, by its latest report.
+        records: the records of its requests; they are reported in parts, once the run is over.
         is_whole: whether all of its records are here.
-        end_ns: when its last answer arrived, on the conductor's clock; None if it has sent nothing, or still does.
-        span_ns: from the release to its last answer, both on its own clock; None likewise.
-        effort: what it has had of its machine's cores in that time; None as long as it has not said so.
-        is_done: whether it has said that nothing more comes.
-        fault: why it takes part no longer, or nothing.
+        end_ns: when its last answer arrived, on the master's clock; None if it has sent nothing or is still sending.
+        span_ns: from the release to its last answer, both on its own clock; None in the same cases.
+        cpu_use: its process's CPU use over that time; None until it has reported its end.
+        is_done: whether it has reported that all of its requests have ended.
+        fault: why it takes no further part in the run; empty if it does.
     """
 
     name: str
@@ -39,20 +39,20 @@ class Entry:
     is_whole: bool = False
     end_ns: int | None = None
     span_ns: int | None = None
-    effort: Effort | None = None
+    cpu_use: CpuUse | None = None
     is_done: bool = False
     fault: str = ""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the server says of the requests that it has received, besides warm-ups.
+class ServerCount:
+    """The server's own count of the run's requests, without warm-ups.
 
     Attributes:
-        requests: how many it counts, or None if it counts none or could not be asked.
-        least: the fewest that agree with the ledger.
-        most: the most that agree with the ledger.
-        note: over which time it counted, or why it did not.
+        requests: how many requests it counted; None if it keeps no count or the count could not be read.
+        least: the fewest requests that agree with the ledger.
+        most: the most requests that agree with the ledger.
+        note: which part of the run it counted, or why there is no count.
     """
 
     requests: int | None
@@ -62,35 +62,35 @@ class Seen:
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing speaks against the ledger."""
+        """Whether the count does not contradict the ledger."""
         return self.requests is None or self.least <= self.requests <= self.most
 
 
-NOT_ASKED = Seen(None, 0, 0, "not asked")
+NOT_ASKED = ServerCount(None, 0, 0, "not asked")
 
 
 class Ledger:
-    """The account of one run."""
+    """The ledger of one run."""
 
     def __init__(self, workers: Sequence[str]) -> None:
-        """``workers``: the names of those that take part; their order numbers them."""
+        """``workers``: the names of the run's workers; their order numbers them."""
         self.entries = {name: Entry(name) for name in workers}
-        self.seen = NOT_ASKED
+        self.server_count = NOT_ASKED
 
     @property
     def users(self) -> int:
-        """How many users have arrived, on all workers."""
+        """How many users of all workers are ready."""
         return sum(entry.users for entry in self.entries.values())
 
     @property
     def total(self) -> Tally:
-        """How much of the run is done, on all workers."""
+        """How much of the run is done, over all workers."""
         tallies = [Tally(), *(entry.tally for entry in self.entries.values())]
         return Tally(*map(sum, zip(*tallies, strict=True)))
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing more comes of any worker."""
+        """Whether all requests of all workers have ended."""
         return all(entry.is_done for entry in self.entries.values())
 
     @property
@@ -100,19 +100,19 @@ class Ledger:
 
     @property
     def end_ns(self) -> int | None:
-        """When the last answer of all arrived, on the conductor's clock."""
+        """When the last answer of all arrived, on the master's clock."""
         return max((entry.end_ns for entry in self.entries.values() if entry.end_ns is not None), default=None)
 
     @property
     def faults(self) -> list[str]:
-        """What has happened to workers, one line for each."""
+        """The workers' faults, one line for each."""
         return [entry.fault for entry in self.entries.values() if entry.fault]
 
     def records(self) -> Iterator[tuple[int, Record]]:
-        """Yield each request's record with its worker's number, in the order of the requests' numbers."""
+        """Yield each request's record after its worker's number, in the order of the requests' numbers."""
 
-        def of(place: int, entry: Entry) -> Iterator[tuple[int, Record]]:
+        def numbered(place: int, entry: Entry) -> Iterator[tuple[int, Record]]:
             return ((place, record) for record in entry.records.in_order())
 
-        parts = [of(place, entry) for place, entry in enumerate(self.entries.values())]
-        yield from heapq.merge(*parts, key=lambda numbered: numbered[1].request)
+        parts = [numbered(place, entry) for place, entry in enumerate(self.entries.values())]
+        yield from heapq.merge(*parts, key=lambda part: part[1].request)

@@ -1,14 +1,15 @@
-"""How N examples become requests, and what each request sends and expects.
+"""How N examples become requests, what each request sends, and which answers it has to get.
 
-Pure: owns the arithmetic and the payloads; knows nothing of users, connections or time.
+Pure: owns the arithmetic and the payloads. It knows nothing of users, connections or time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from servecost.core.recipe import Recipe
-from systems.fastdeploy import wire
+from servecost.core.inputs import Inputs
+from servecost.core.overhead import requests_of
+from servecost.core.system import Body, Wire
 
 
 class Request(NamedTuple):
@@ -27,7 +28,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Load:
-    """What a run sends.
+    """How many examples a run sends, and in which requests.
 
     Attributes:
         batch_size: examples in one request.
@@ -39,8 +40,8 @@ class Load:
 
     @property
     def requests(self) -> int:
-        """In how many requests the examples are sent: ceil(examples / batch_size)."""
-        return -(-self.examples // self.batch_size)
+        """The number of requests."""
+        return requests_of(self.examples, self.batch_size)
 
     def request(self, number: int) -> Request:
         """Return a request by its number; the last is smaller when ``examples`` is no multiple of ``batch_size``."""
@@ -50,44 +51,46 @@ class Load:
 
 @dataclass(frozen=True)
 class Payload:
-    """What a request sends and what the answer has to be.
+    """What a request sends and which answers it has to get.
 
     Attributes:
         body: the encoded inputs.
         expected: the direct arm's answers, one per input.
     """
 
-    body: bytes
+    body: Body
     expected: list[Any]
 
 
 class Payloads:
-    """The payloads of a run, each distinct one encoded once, before the clock."""
+    """The payloads of a run, each distinct one encoded once, before the clock starts."""
 
-    def __init__(self, recipe: Recipe, expected: list[Any]) -> None:
-        self._recipe = recipe
+    def __init__(self, inputs: Inputs, wire: Wire, expected: Sequence[Any]) -> None:
+        """``wire``: encodes the inputs; ``expected``: the direct arm's answers to the distinct inputs."""
+        self._inputs = inputs
+        self._distinct = len(inputs)
+        self._wire = wire
         self._expected = expected
         self._encoded: dict[tuple[int, int], Payload] = {}
 
     def prepare(self, load: Load) -> Iterator[None]:
-        """Encode every payload that the load sends, one for each step of the iteration.
+        """Encode every payload that the load sends, one per step of the iteration.
 
-        The inputs are the example's over and over, so that after as many requests the payloads repeat themselves; only
-        the last request may be of a size of its own.
+        The inputs repeat, so the payloads repeat after as many requests as there are distinct inputs. Only the last
+        request may differ in size.
         """
-        for number in {*range(min(load.requests, len(self._recipe.example))), load.requests - 1}:
+        for number in {*range(min(load.requests, self._distinct)), load.requests - 1}:
             self.of(load.request(number))
             yield
 
     def of(self, request: Request) -> Payload:
-        """Return the payload of a request, encoding it if this is the first with these inputs."""
-        key = self._key(request)
-        if key not in self._encoded:
-            period = len(self._recipe.example)
-            inputs = self._recipe.inputs(request.examples, request.first_input)
-            expected = [self._expected[(key[0] + place) % period] for place in range(request.examples)]
-            self._encoded[key] = Payload(wire.encode(inputs, self._recipe.input_type), expected)
-        return self._encoded[key]
+        """Return the payload of a request; the first request with the same inputs has it encoded."""
+        key = request.first_input % self._distinct, request.examples
+        payload = self._encoded.get(key)
+        if payload is None:
+            payload = self._encoded[key] = self._encode(*key)
+        return payload
 
-    def _key(self, request: Request) -> tuple[int, int]:
-        return request.first_input % len(self._recipe.example), request.examples
+    def _encode(self, first: int, count: int) -> Payload:
+        expected = [self._expected[self._inputs.place(number)] for number in range(first, first + count)]
+        return Payload(self._wire.body(self._inputs.take(count, first)), expected)

@@ -1,6 +1,6 @@
-"""What came of each request, kept compactly: 40 bytes for each, where objects would be five times that.
+"""The records of a run's requests, 40 bytes each; objects would take five times that.
 
-Owns the record and its storage. A long run shall not be slowed by memory that grows, nor by its collection.
+Owns the record and its storage. Neither growing memory nor garbage collection may slow a long run down.
 """
 
 from array import array
@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 
 class Record(NamedTuple):
-    """What came of one request.
+    """The times and the result of one request.
 
     Attributes:
         request: the request's number in the run.
-        user: the number of the user that sent it, in its process.
+        user: the number of the user that sent it, within its process.
         examples: how many inputs it sent.
-        sent_ns: when its first byte was sent, on its process's monotonic clock; in a finished run since the release.
-        answered_ns: when its answer was complete, or its failure known, on the same clock.
-        failure: what went wrong in one line, or nothing.
+        sent_ns: when it was sent, on its process's monotonic clock; in a finished run since the release.
+        answered_ns: when its answer was complete or its failure known, on the same clock.
+        failure: what went wrong, in one line; empty if nothing did.
     """
 
     request: int
@@ -28,7 +28,7 @@ class Record(NamedTuple):
     failure: str
 
 
-WIDTH = len(Record._fields) - 1  # the numbers; of failures there are few
+WIDTH = len(Record._fields) - 1  # the numbers; failures are few and kept apart
 
 
 class Records:
@@ -40,19 +40,19 @@ class Records:
         self.extend(records)
 
     def append(self, record: Record) -> None:
-        """Add one."""
+        """Add a record."""
         *numbers, failure = record
         if failure:
             self._failures[len(self)] = failure
         self._numbers.extend(numbers)
 
     def extend(self, records: Iterable[Record]) -> None:
-        """Add some."""
+        """Add several records."""
         for record in records:
             self.append(record)
 
     def since(self, released_ns: int) -> "Records":
-        """Return them with their times counted from the release."""
+        """Return a copy whose times count from the release."""
         shifted = (
             record._replace(sent_ns=record.sent_ns - released_ns, answered_ns=record.answered_ns - released_ns)
             for record in self
@@ -60,7 +60,7 @@ class Records:
         return Records(shifted)
 
     def in_order(self) -> Iterator[Record]:
-        """Yield them in the order of their requests' numbers."""
+        """Yield the records in the order of the requests' numbers."""
         requests = self._numbers[::WIDTH]
         for place in sorted(range(len(self)), key=requests.__getitem__):
             yield self[place]

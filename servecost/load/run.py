@@ -1,7 +1,7 @@
-"""One run: everybody ready, one release, exactly N examples, the last answer.
+"""One run: all users ready, one release, exactly N examples, the last answer.
 
-Owns the order of these, the run's clock, and its ledger while it is made. Sections tell it what happens; how the words
-reach it is ``_sections``'. It knows nothing of Locust's events, nor of files.
+Owns the order of these steps, the run's clock, and its ledger while the run is made. It knows nothing of how events of
+workers reach it, of Locust's events, or of files.
 """
 
 import time
@@ -12,128 +12,132 @@ from gevent.event import Event
 
 from servecost.core.layout import RunName
 from servecost.core.verdicts import VALID, Verdict
-from servecost.load.cpu_use import Effort
+from servecost.load.cpu_use import CpuUse
 from servecost.load.leases import Pool
 from servecost.load.ledger import Ledger
 from servecost.load.outcome import Outcome
 from servecost.load.records import Record
-from servecost.load.run_spec import Brief
-from servecost.load.server_count import Busy, Witness
-from servecost.load.worker_share import Tally
-from servecost.load.workers import Sections
+from servecost.load.run_spec import RunSpec
+from servecost.load.server_count import Busy, ServerCounter
+from servecost.load.tally import Tally
+from servecost.load.workers import Workers
 
-REPORT_LIMIT_S = 60  # for the records of a run's requests, once it is over
-BROKEN_OFF_LIMIT_S = 3  # the same, of a run that is invalid anyway
+RECORDS_LIMIT_S = 60  # how long a run waits for the records of its requests
+REFUSED_LIMIT_S = 3  # the same for a run that is invalid anyway
 
 
-class BrokenOff(Exception):
+class Refused(Exception):
     """The run cannot go on; the reason is noted."""
 
 
 class Run:
-    """A run and those who take part in it."""
+    """A run, its workers and its ledger."""
 
-    def __init__(self, name: RunName, brief: Brief, sections: Sections, witness: Witness) -> None:
-        """Describe the run to all sections; their users may be started from now on."""
+    def __init__(self, name: RunName, spec: RunSpec, workers: Workers, counter: ServerCounter) -> None:
+        """Give the run to all workers; their users may be spawned from now on."""
         self._name = name
-        self._run = brief.run
-        self._load = brief.load
-        self._sections = sections
-        self._witness = witness
+        self._run = spec.run
+        self._load = spec.load
+        self._workers = workers
+        self._counter = counter
         self._changed = Event()
         self._refusal = VALID
         self._is_misuse = False
         self._released_ns: int | None = None
         self._released_unix_ns = 0
-        self._ledger = Ledger(sections.prepare(brief, self))
+        self._ledger = Ledger(workers.prepare(spec, self))
 
-    # What sections tell.
+    # Events that workers report.
 
-    def arrived(self, worker: str, users: int) -> None:
-        """Note how many of a section's users are ready."""
+    def on_users_ready(self, worker: str, users: int) -> None:
+        """Note how many of a worker's users are ready."""
         self._ledger.entries[worker].users = users
         if self._ledger.users > self._name.users:
             self.refuse(Verdict("users", "the number of users was changed during the run"))
         self._changed.set()
 
-    def refused(self, worker: str, verdict: Verdict, is_host: bool) -> None:
-        """Break the run off: a user cannot take part."""
-        self.refuse(verdict, is_host)
+    def on_refused(self, worker: str, verdict: Verdict, is_misuse: bool) -> None:
+        """Cut the run short: a worker cannot make it."""
+        self.refuse(verdict, is_misuse)
 
-    def wants(self, worker: str) -> None:
-        """Give a section more requests."""
-        self._sections.supply(worker, self._pool.next_lease(worker))
+    def on_requests_low(self, worker: str) -> None:
+        """Give a worker more requests."""
+        self._workers.supply(worker, self._pool.lease_next(worker))
 
-    def abandoned(self, worker: str) -> None:
-        """Let nothing more be issued anywhere: a request has failed in a way that would repeat itself."""
+    def on_abandoned(self, worker: str) -> None:
+        """Stop all workers issuing requests: one has failed in a way that would repeat itself."""
         self._pool.drain()
-        self._sections.abandon()
+        self._workers.abandon()
 
-    def progressed(self, worker: str, tally: Tally) -> None:
-        """Note how far a section is, should nothing more be heard of it."""
+    def on_progress(self, worker: str, tally: Tally) -> None:
+        """Note how much a worker has done, in case it reports nothing more."""
         self._ledger.entries[worker].tally = tally
 
-    def done(self, worker: str, end_ns: int | None, span_ns: int | None, effort: Effort) -> None:
-        """Note that a section has come to its end."""
+    def on_done(self, worker: str, end_ns: int | None, span_ns: int | None, cpu_use: CpuUse) -> None:
+        """Note that all requests of a worker have ended."""
         entry = self._ledger.entries[worker]
-        entry.is_done, entry.end_ns, entry.span_ns, entry.effort = True, end_ns, span_ns, effort
+        entry.is_done, entry.end_ns, entry.span_ns, entry.cpu_use = True, end_ns, span_ns, cpu_use
         self._changed.set()
 
-    def reported(self, worker: str, tally: Tally, records: Iterable[Record], is_whole: bool) -> None:
-        """Note what came of a section's requests."""
+    def on_records(self, worker: str, tally: Tally, records: Iterable[Record], is_last: bool) -> None:
+        """Keep the records of a worker's requests, once."""
         entry = self._ledger.entries[worker]
-        entry.records.extend(records)
-        entry.tally, entry.is_whole = tally, is_whole
+        if not entry.is_whole:  # a run that is cut short while records arrive collects them again
+            entry.records.extend(records)
+            entry.tally, entry.is_whole = tally, is_last
         self._changed.set()
 
-    def lost(self, worker: str, reason: str) -> None:
-        """Break the run off: one of its processes is missing, or one has come that does not belong to it."""
+    def on_lost(self, worker: str, reason: str) -> None:
+        """Cut the run short: a worker is missing, or one has joined that is no part of the run."""
         if worker in self._ledger.entries:
             self._ledger.entries[worker].fault = reason
         self.refuse(Verdict("workers", reason))
 
     def refuse(self, verdict: Verdict, is_misuse: bool = False) -> None:
-        """Note why the run is invalid, unless there is a reason already, and let whoever waits find out."""
+        """Note why the run is invalid, unless a reason is noted already, and let it find out at its next step."""
         if self._refusal.is_valid:
             self._refusal, self._is_misuse = verdict, is_misuse
         self._changed.set()
 
-    # Its course.
+    # The run's steps.
 
     def wait_until_quiet(self) -> None:
-        """Return once nobody uses the server, before the first user connects; refuse the run if that is in vain."""
+        """Return once nobody uses the server; refuse the run if somebody still does at the end of the wait.
+
+        To be called before the first user connects.
+        """
         try:
-            self._witness.wait_until_quiet()
+            self._counter.wait_until_quiet()
         except Busy as error:
             self.refuse(Verdict("busy", str(error)))
 
-    def conduct(self) -> None:
-        """Make the run; return when everything is known of it, or as much as can be."""
+    def execute(self) -> None:
+        """Make the run; return when everything about it is known, or as much as can be."""
         try:
-            self._await(lambda: self._ledger.users == self._name.users)
+            self._wait_until(lambda: self._ledger.users == self._name.users)
             self._pool = Pool({name: entry.users for name, entry in self._ledger.entries.items()}, self._load.requests)
             self._released_unix_ns = time.time_ns()
-            self._released_ns = self._sections.release(self._pool.first_leases())
-            self._await(lambda: self._ledger.is_done)
-            self._sections.collect()
-            self._await(lambda: self._ledger.is_whole, REPORT_LIMIT_S)
-        except BrokenOff:
-            self.collect_what_there_is()
+            self._released_ns = self._workers.release(self._pool.lease_first())
+            self._wait_until(lambda: self._ledger.is_done)
+            self._workers.collect()
+            self._wait_until(lambda: self._ledger.is_whole, RECORDS_LIMIT_S)
+        except Refused:
+            self.collect_partial()
 
-    def collect_what_there_is(self) -> None:
-        """Have the records of those that still answer: for the files of a run that is no run."""
+    def collect_partial(self) -> None:
+        """Collect the records of the workers that still answer, for the files of a run that was cut short."""
         if self._released_ns is not None:
-            self._sections.collect()
-            with gevent.Timeout(BROKEN_OFF_LIMIT_S, False):
+            self._workers.collect()
+            with gevent.Timeout(REFUSED_LIMIT_S, False):
                 while not self._ledger.is_whole:
                     self._changed.wait()
                     self._changed.clear()
 
-    def end(self) -> Outcome:
-        """Dismiss everybody, hear the server, and return what the run came to."""
-        self._sections.dismiss()
+    def finish(self) -> Outcome:
+        """Detach all workers, compare the server's count with the ledger, and return the outcome."""
+        self._workers.detach()
         if self._released_ns is not None and self._refusal.is_valid:
-            self._ledger.seen = self._witness.testify(self._released_ns, self._ledger)
+            self._ledger.server_count = self._counter.check(self._released_ns, self._ledger)
         return Outcome(
             name=self._name,
             load=self._load,
@@ -152,14 +156,14 @@ class Run:
             return 0
         return time.time_ns() - time.perf_counter_ns() - (self._released_unix_ns - self._released_ns)
 
-    def _await(self, is_reached: Callable[[], bool], limit_s: float | None = None) -> None:
-        """Return once that is so. Raises BrokenOff when the run is refused before."""
+    def _wait_until(self, is_reached: Callable[[], bool], limit_s: float | None = None) -> None:
+        """Return once the condition holds. Raises Refused if the run is refused before."""
         with gevent.Timeout(limit_s, False):
             while not is_reached():
                 if not self._refusal.is_valid:
-                    raise BrokenOff
+                    raise Refused
                 self._changed.wait()
                 self._changed.clear()
             return
-        self.refuse(Verdict("workers", f"the requests' times were not handed in within {limit_s} s"))
-        raise BrokenOff
+        self.refuse(Verdict("workers", f"the requests' times were not reported within {limit_s} s"))
+        raise Refused

@@ -1,7 +1,7 @@
-"""The user: one client of the served model, on one connection, one request in flight.
+"""The user: one client of the served recipe, on one connection, with one request in flight.
 
-Owns what a user does and reads the clock for each of its requests. A recipe's locustfile is a subclass that names the
-recipe. Locust's event hooks that make a run of many users are connected here, once, whichever locustfile is loaded.
+Owns what a user does, and reads the clock for each of its requests. A recipe's locustfile is a subclass that names the
+recipe. Locust's events that turn many users into a run are connected here, once, whichever locustfile is loaded.
 """
 
 import reprlib
@@ -14,107 +14,112 @@ from locust import User, events, task
 from locust.exception import StopUser
 
 from servecost.core import answers
-from servecost.core.recipe import Recipe
+from servecost.core.system import BadAnswer
 from servecost.core.verdicts import Verdict
+from servecost.load.arrivals import Arrivals, ClosedLoop
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
-from servecost.load.payloads import Payload, Payloads, Request
+from servecost.load.payloads import Payload, Request
 from servecost.load.plugin.options import add_arguments
-from servecost.load.plugin.start import prepare
+from servecost.load.plugin.start import set_up
 from servecost.load.records import Record
-from servecost.load.run_spec import Brief
-from servecost.load.worker_share import WRONG_ANSWER, Section
-from systems.fastdeploy import wire
+from servecost.load.run_spec import AttachedRun
+from servecost.load.tally import WRONG_ANSWER
 
-# A warm-up is one example: what takes longer than this is no server of the recipe.
+# A warm-up is one example: a server that takes longer than this is none for the recipe.
 WARM_UP_TIMEOUT_S = 120
-WAIT_S = 0.05
+POLL_S = 0.05
 
 
 class RecipeUser(User):
-    """A client that sends its share of a run's requests, as fast as the answers come.
+    """A client that sends its share of a run's requests, each when it is due.
 
     Attributes:
         recipe: the name of a recipe of this project, or the path of a recipe folder.
+        arrivals: the schedule of the requests.
     """
 
     abstract = True
     recipe: str = ""
+    arrivals: ClassVar[Arrivals] = ClosedLoop()
 
-    _payloads: ClassVar[Payloads]
-    _section: ClassVar[Section | None] = None
-    _brief: ClassVar[Brief]
-    _input_type: ClassVar[str]
-    _request_name: ClassVar[str]
+    _attached: ClassVar[AttachedRun | None] = None
 
     @classmethod
-    def take_part(cls, chosen: Recipe, payloads: Payloads, section: Section, brief: Brief) -> None:
-        """Give all users of this process the run that they take part in."""
-        cls._payloads, cls._section, cls._brief = payloads, section, brief
-        cls._input_type = chosen.input_type  # found by trying to encode the example: nothing to do for every request
-        cls._request_name = f"{chosen.name} batch_size={brief.batch_size}"
+    def attach_run(cls, run: AttachedRun) -> None:
+        """Give the run to all users of this process."""
+        cls._attached = run
 
     @classmethod
-    def retire(cls) -> None:
-        """Have users that are started from now on wait for the next run."""
-        cls._section = None
+    def detach_run(cls) -> None:
+        """Detach the run; users spawned later wait for the next one."""
+        cls._attached = None
 
     def on_start(self) -> None:
         """Connect, warm up, and wait for the release."""
-        while (section := type(self)._section) is None:  # a worker that has come late is given no run at all
-            gevent.sleep(WAIT_S)
-        self._part = section
-        self._connection = Connection(self.host or "", wire.CONTENT_TYPES[self._input_type])
-        if self._part.refusal.is_valid and self._is_warm():
-            self._number = self._part.arrive()
-        self._part.released.wait()  # after a refusal, until the conductor has ended the run
+        while (run := type(self)._attached) is None:  # always so on a worker that joins late
+            gevent.sleep(POLL_S)
+        self._spec, self._request_name = run.spec, run.request_name
+        self._wire, self._payloads, self._share = run.wire, run.payloads, run.share
+        self._connection = Connection(self.host or "")
+        if self._share.refusal.is_valid and self._warm_up():
+            self._number = self._share.add_user()
+        self._share.released.wait()  # after a refusal, until Locust stops the users
 
     def on_stop(self) -> None:
-        """Close the connection, if there is one."""
+        """Close the connection if there is one."""
         if hasattr(self, "_connection"):
             self._connection.close()
 
     @task
     def send_requests(self) -> None:
-        """Send request after request, each as soon as the last is answered, until none is left for anybody."""
-        for request in self._part.requests():
+        """Send one request after the other, each when it is due, until none is left for any user."""
+        for request in self._share.take_requests():
+            due_ns = self.arrivals.due_ns(request.number)
+            if due_ns is not None:
+                self._wait_until(due_ns)
             self._send(request, self._payloads.of(request))
         raise StopUser
 
-    def _is_warm(self) -> bool:
-        """Send requests of one example that are recorded nowhere; refuse the run unless each is answered rightly."""
+    def _wait_until(self, due_ns: int) -> None:
+        assert self._share.released_ns is not None
+        wait_ns = self._share.released_ns + due_ns - time.perf_counter_ns()
+        if wait_ns > 0:
+            gevent.sleep(wait_ns / 1e9)
+
+    def _warm_up(self) -> bool:
+        """Send untimed requests of one example; return False, and refuse the run, if an answer is wrong or missing."""
         payload = self._payloads.of(Request(number=-1, first_input=0, examples=1))
-        for _ in range(self._brief.warm_ups):
-            unique_id = uuid4().hex
-            path = wire.path(self._input_type, unique_id)
+        for _ in range(self._spec.warm_ups):
+            request_id = uuid4().hex
             try:
-                failure = self._wrong(*self._connection.post(path, payload.body, WARM_UP_TIMEOUT_S), payload, unique_id)
+                answered = self._connection.post(self._wire.path(request_id), payload.body, WARM_UP_TIMEOUT_S)
             except NoAnswer as error:
-                self._part.refuse(Verdict("host", f"no warm-up at {self.host}: {error}"), is_host=True)
+                self._share.refuse(Verdict("host", f"no warm-up at {self.host}: {error}"), is_misuse=True)
                 return False
-            if failure:
-                self._part.refuse(Verdict("host", f"no warm-up at {self.host}: {failure}"))
+            if failure := self._check(*answered, payload, request_id):
+                self._share.refuse(Verdict("host", f"no warm-up at {self.host}: {failure}"))
                 return False
         return True
 
     def _send(self, request: Request, payload: Payload) -> None:
         """Send one request, check its answer after its clock has stopped, and report it to Locust and to the run."""
         status, answer, failure = 0, b"", ""
-        unique_id = f"{self._brief.run}-{request.number}"
-        path = wire.path(self._input_type, unique_id)
+        request_id = f"{self._spec.run}-{request.number}"
+        path = self._wire.path(request_id)
         sent_ns = time.perf_counter_ns()
         try:
-            status, answer = self._connection.post(path, payload.body, self._brief.request_timeout_s)
+            status, answer = self._connection.post(path, payload.body, self._spec.request_timeout_s)
         except NoAnswer as error:
             failure = str(error)
             if isinstance(error, RequestTimedOut):
-                self._part.abandon()  # a server that has stopped answering would cost every user a time-out more
+                self._share.abandon()  # a server that has stopped answering would cost each user one more time-out
         except gevent.GreenletExit:
-            self._part.refuse(Verdict("users", "a user was stopped in the middle of a request"))
+            self._share.refuse(Verdict("users", "a user was stopped in the middle of a request"))
             raise
         answered_ns = time.perf_counter_ns()
-        if self._part.is_closed:  # the run was broken off meanwhile: what is counted has been handed in
+        if self._share.is_closed:  # the run was cut short meanwhile: the records have been collected
             return
-        failure = failure or self._wrong(status, answer, payload, unique_id)
+        failure = failure or self._check(status, answer, payload, request_id)
         self.environment.events.request.fire(
             request_type="POST",
             name=self._request_name,
@@ -122,14 +127,16 @@ class RecipeUser(User):
             response_length=len(answer),
             exception=failure or None,
         )
-        self._part.record(Record(request.number, self._number, request.examples, sent_ns, answered_ns, failure))
+        self._share.record(Record(request.number, self._number, request.examples, sent_ns, answered_ns, failure))
 
-    def _wrong(self, status: int, answer: bytes, payload: Payload, unique_id: str) -> str:
-        """Return what is wrong with an answer, in one line, or nothing."""
+    def _check(self, status: int, answer: bytes, payload: Payload, request_id: str) -> str:
+        """Return in one line what is wrong with an answer; nothing if it is correct."""
         try:
-            predictions = wire.decode(answer, self._input_type, unique_id)
-        except wire.BadAnswer as error:
+            predictions = self._wire.predictions(status, answer, request_id)
+        except BadAnswer as error:
             return str(error) if status == 200 else f"HTTP {status}: {error}"
+        except Exception as error:  # noqa: BLE001  # somebody else's wire: a user that it ends would never be done
+            return f"HTTP {status}: answer cannot be read: {type(error).__name__}: {error}"
         if status != 200:
             return f"HTTP {status} with predictions"
         if len(predictions) != len(payload.expected):
@@ -140,5 +147,5 @@ class RecipeUser(User):
         return ""
 
 
-events.init.add_listener(prepare)
+events.init.add_listener(set_up)
 events.init_command_line_parser.add_listener(add_arguments)

@@ -1,12 +1,12 @@
-"""The users of one process and the requests that they share: who is ready, what is next, what came of it.
+"""One process's share of a run: its users, the requests that they take, and the records of these requests.
 
-Owns the state of a run within one process. It reads no clock: times are given to it. It knows nothing of HTTP, nor of
-whether the run is conducted from this process or from another.
+Owns the state of a run within one process. It reads no clock; times are arguments. It knows nothing of HTTP, nor of
+whether the run is directed from this process or from a master.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gevent.event import Event
 
@@ -14,62 +14,47 @@ from servecost.core.verdicts import VALID, Verdict
 from servecost.load.leases import Lease
 from servecost.load.payloads import Load, Request
 from servecost.load.records import Record, Records
+from servecost.load.tally import Tally
 
-WRONG_ANSWER = "wrong answer"  # how the failure of a request begins whose answer is not the direct arm's
+
+class WorkerListener(Protocol):
+    """Receives one worker's events."""
+
+    def on_users_ready(self, users: int) -> None:
+        """Receive the number of users that are connected and warm."""
+
+    def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
+        """Receive why the run cannot be made; ``is_misuse`` if an option is wrong, such as the server's address."""
+
+    def on_requests_low(self) -> None:
+        """Receive the wish for another lease."""
+
+    def on_abandoned(self) -> None:
+        """Receive the news that no further request is issued because the run cannot become valid."""
+
+    def on_done(self, last_answered_ns: int | None) -> None:
+        """Receive the news that all requests have ended, the last at that time on this process's clock."""
 
 
-class Tally(NamedTuple):
-    """How much of a run a process has done.
+class WorkerShare:
+    """One process's share of a run: users report themselves, wait for the release, and take requests until the end.
 
     Attributes:
-        requests_issued: requests that users have taken to send.
-        requests_answered: those of them that got a right answer.
-        requests_failed: those that did not.
-        examples_issued: the examples in the requests issued.
-        examples_answered: the examples in the requests answered.
-        examples_failed: the examples in the requests failed.
+        records: the records of the requests that have ended.
+        released: set once the users may begin.
+        released_ns: when that was, on this process's clock.
+        refusal: why the run cannot be made; valid if nothing speaks against it.
+        is_closed: whether the records have been collected, so that nothing counts any more.
     """
 
-    requests_issued: int = 0
-    requests_answered: int = 0
-    requests_failed: int = 0
-    examples_issued: int = 0
-    examples_answered: int = 0
-    examples_failed: int = 0
-
-
-class Superior(Protocol):
-    """What a section tells whoever conducts the run."""
-
-    def arrived(self, users: int) -> None:
-        """Tell how many users of this section are connected and warm."""
-
-    def refused(self, verdict: Verdict, is_host: bool) -> None:
-        """Tell that a user cannot take part; ``is_host`` if that is because nobody answers at the given address."""
-
-    def wants(self) -> None:
-        """Tell that the section is running low on requests."""
-
-    def abandoned(self) -> None:
-        """Tell that the section issues no further request: the run cannot become valid."""
-
-    def done(self, last_answered_ns: int | None) -> None:
-        """Tell that every request of the section has ended; the last at that time, on this process's clock."""
-
-
-class Section:
-    """One process's part of a run.
-
-    Users arrive, wait for the release, and take requests until none is left. Whoever conducts supplies the requests.
-    """
-
-    def __init__(self, load: Load, superior: Superior) -> None:
+    def __init__(self, load: Load, listener: WorkerListener) -> None:
         self.records = Records()
         self.released = Event()
+        self.released_ns: int | None = None
         self.refusal = VALID
         self.is_closed = False
         self._load = load
-        self._superior = superior
+        self._listener = listener
         self._users = 0
         self._stock: deque[range] = deque()
         self._stocked = 0
@@ -82,25 +67,31 @@ class Section:
 
     @property
     def tally(self) -> Tally:
-        """How much of the run this section has done so far."""
+        """How much of this share is done."""
         answered = len(self.records) - self._failed
         examples = self._examples_issued, self._examples_ended - self._examples_failed, self._examples_failed
         return Tally(self._issued, answered, self._failed, *examples)
 
-    def arrive(self) -> int:
-        """Report one user connected and warm. Returns the user's number, from 0."""
+    def add_user(self) -> int:
+        """Count one more user as connected and warm; return the user's number, from 0."""
         self._users += 1
-        self._superior.arrived(self._users)
+        self._listener.on_users_ready(self._users)
         return self._users - 1
 
-    def refuse(self, verdict: Verdict, is_host: bool = False) -> None:
-        """Report that a user cannot take part, or not any more; the first reason counts."""
+    def refuse(self, verdict: Verdict, is_misuse: bool = False) -> None:
+        """Report why the run cannot be made; only the first reason is reported."""
         if self.refusal.is_valid:
             self.refusal = verdict
-            self._superior.refused(verdict, is_host)
+            self._listener.on_refused(verdict, is_misuse)
+
+    def release(self, lease: Lease, released_ns: int) -> None:
+        """Let the users begin with their first requests."""
+        self.released_ns = released_ns
+        self.supply(lease)
+        self.released.set()
 
     def supply(self, lease: Lease) -> None:
-        """Add requests to those that the users take."""
+        """Add requests for the users to take."""
         if lease.requests:
             self._stock.append(range(lease.first, lease.first + lease.requests))
             self._stocked += lease.requests
@@ -109,8 +100,8 @@ class Section:
         self._ask_if_low()
         self._end_if_done()
 
-    def requests(self) -> Iterator[Request]:
-        """Yield to one user the next requests that nobody has taken, one at a time, until none is left."""
+    def take_requests(self) -> Iterator[Request]:
+        """Yield one request after the other to one user, each of them to no other, until none is left."""
         while (number := self._take()) is not None:
             request = self._load.request(number)
             self._issued += 1
@@ -118,7 +109,7 @@ class Section:
             yield request
 
     def record(self, record: Record) -> None:
-        """Note what came of a request; the last one ends the section's run."""
+        """Keep the record of a request; the last one ends this share of the run."""
         self.records.append(record)
         self._examples_ended += record.examples
         if record.failure:
@@ -126,16 +117,17 @@ class Section:
             self._examples_failed += record.examples
         self._end_if_done()
 
-    def close(self) -> None:
-        """Count nothing that ends from now on: the records are handed in."""
+    def close(self) -> Records:
+        """Count nothing that ends from now on; return the records, their times since the release."""
         self.is_closed = True
         self._drop_stock()
+        return self.records.since(self.released_ns or 0)
 
-    def abandon(self, is_told: bool = False) -> None:
-        """Issue no further request: the run cannot become valid any more. Says so unless it ``is_told`` so."""
+    def abandon(self, notify: bool = True) -> None:
+        """Issue no further request because the run cannot become valid; ``notify`` the listener unless it asked."""
         self._drop_stock()
-        if not is_told:
-            self._superior.abandoned()
+        if notify:
+            self._listener.on_abandoned()
         self._end_if_done()
 
     def _drop_stock(self) -> None:
@@ -159,12 +151,12 @@ class Section:
         return numbers[0]
 
     def _ask_if_low(self) -> None:
-        """Ask for more while each user still has one request: its answer takes longer than the next lease."""
+        # Early enough if each user still has one request: its answer takes longer than the next lease.
         if self._stocked < self._users and not self._is_last and not self._is_asking:
             self._is_asking = True
-            self._superior.wants()
+            self._listener.on_requests_low()
 
     def _end_if_done(self) -> None:
         if self._is_last and not self._stock and len(self.records) == self._issued and not self._is_done:
             self._is_done = True
-            self._superior.done(max((record.answered_ns for record in self.records), default=None))
+            self._listener.on_done(max((record.answered_ns for record in self.records), default=None))

@@ -1,1 +1,1 @@
-"""Reads a results folder and writes reports about it: tables, plots, the executed notebook. Never the reverse."""
+"""Reads results and writes what people read of them: tables, plots, pages, and the comparison of two results."""

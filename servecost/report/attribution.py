@@ -6,32 +6,35 @@ One predictor runs at a time, so the seconds of a served run are busy or idle, a
                       + (busy − direct cost of the same calls)        contention
                       + (served − busy)                               serving path
 
-Pure but for reading one run's files. Owns the three parts, and the response times and stages of a run's requests.
+Owns the three parts. Pure, apart from reading one run's log of calls.
 """
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from servecost.core import layout
+from servecost.report.read.tables import CALLS_COLUMNS
 
 PARTS = ["call_pattern_s", "contention_s", "serving_path_s"]
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
-UNKNOWN = dict.fromkeys(("direct_s", "calls", "inputs_per_call"), np.nan)
-CALLS_COLUMNS = ["call_batch_size", "inputs", "calls"]
-STAGES = {
-    "sent → received": ("sent_ns", "received_ns"),
-    "received → fetched": ("received_ns", "fetched_ns"),
-    "fetched → predicted": ("fetched_ns", "predicted_ns"),
-    "predicted → answered": ("predicted_ns", "server_answered_ns"),
-    "answered → arrived": ("server_answered_ns", "answered_ns"),
-}
+
+
+class CallCosts(NamedTuple):
+    """The predictor's calls in one served run, and what they cost directly; NaN without a log of them."""
+
+    direct_s: float = np.nan
+    calls: float = np.nan
+    inputs_per_call: float = np.nan
+
+
+UNKNOWN = CallCosts()
 
 
 def busy_s(folder: Path) -> float:
-    """Return for how long the predictor was busy in a served run; NaN without a log of its calls."""
+    """Return the seconds in which the predictor was busy in a served run; NaN without a log of its calls."""
     path = folder / layout.CALLS_CSV
     if not path.is_file():
         return float("nan")
@@ -41,7 +44,7 @@ def busy_s(folder: Path) -> float:
 
 
 def calls_by_size(folder: Path) -> pd.DataFrame:
-    """Return how many calls of which size a served run's predictor was called with: ``CALLS_COLUMNS``."""
+    """Return the number of the predictor's calls of each size in a served run: ``CALLS_COLUMNS``."""
     path = folder / layout.CALLS_CSV
     if not path.is_file():
         return pd.DataFrame(columns=CALLS_COLUMNS)
@@ -50,7 +53,7 @@ def calls_by_size(folder: Path) -> pd.DataFrame:
 
 
 def busy_ns(calls: pd.DataFrame, begin_ns: int, end_ns: int) -> int:
-    """Return for how long, within a window, at least one call was in progress.
+    """Return the time within a window in which at least one call was in progress.
 
     Calls of one predictor do not overlap; those of several processes may, and are then counted once.
     """
@@ -62,22 +65,26 @@ def busy_ns(calls: pd.DataFrame, begin_ns: int, end_ns: int) -> int:
     return busy
 
 
-def of_calls(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> dict[str, float]:
-    """Return of one run's calls, by ``CALLS_COLUMNS``: ``direct_s``, ``calls`` and ``inputs_per_call``; NaN of none.
+def call_costs(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> CallCosts:
+    """Return what one run's calls, by ``CALLS_COLUMNS``, cost directly.
 
     ``direct_calls``: the mean seconds ``call_s`` of separate direct calls, by ``batch_size`` and ``inputs``.
     """
     count = calls["calls"].sum()
     if not count:
         return UNKNOWN
-    inputs_per_call = (calls["inputs"] * calls["calls"]).sum() / count
-    return {"direct_s": direct_cost_s(calls, direct_calls), "calls": count, "inputs_per_call": inputs_per_call}
+    return CallCosts(
+        direct_s=direct_cost_s(calls, direct_calls),
+        calls=count,
+        inputs_per_call=(calls["inputs"] * calls["calls"]).sum() / count,
+    )
 
 
 def direct_cost_s(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> float:
     """Return what the same calls cost directly: each the mean of the separate calls of its size and batch size.
 
-    Between sizes that were timed the cost is interpolated linearly. NaN if nothing was timed at such a batch size.
+    Between sizes that were timed the cost is interpolated linearly. NaN if nothing was timed at such a batch size, or
+    no size as small or as large.
     """
     total_s = 0.0
     for batch_size, own in calls.groupby("call_batch_size"):
@@ -86,34 +93,3 @@ def direct_cost_s(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> float:
             return float("nan")
         total_s += float((own["calls"] * np.interp(own["inputs"], timed["inputs"], timed["call_s"])).sum())
     return total_s
-
-
-def response_times_ms(folder: Path) -> pd.DataFrame:
-    """Return ``response_ms`` of a run's requests, unrounded, from the first byte sent to the answer complete."""
-    requests = pd.read_csv(folder / layout.LOCUST_REQUESTS_CSV)
-    return pd.DataFrame({"response_ms": (requests["answered_ns"] - requests["sent_ns"]) / 1e6})
-
-
-def quantiles(values: "pd.Series[float]") -> dict[str, float]:
-    """Return p50, p90, p95, p99 and max, each a value that was observed: the inverse of the empirical distribution.
-
-    R. J. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages (1996), definition 1.
-    """
-    if values.empty:
-        return dict.fromkeys(QUANTILES, np.nan)
-    found = np.quantile(values.to_numpy(), list(QUANTILES.values()), method="inverted_cdf")
-    return dict(zip(QUANTILES, found.tolist(), strict=True))
-
-
-def stages_ms(folder: Path) -> pd.DataFrame:
-    """Return how long each request that the server has on record spent in each stage: a column for each of ``STAGES``.
-
-    They sum to the response time. The server's wall clock is put on the client's monotonic clock by what both said at
-    the release. Empty if the server keeps no records.
-    """
-    path = folder / layout.SERVER_REQUESTS_CSV
-    if not path.is_file():
-        return pd.DataFrame(columns=list(STAGES))
-    server = pd.read_csv(path).rename(columns={"answered_ns": "server_answered_ns"})
-    joined = pd.read_csv(folder / layout.LOCUST_REQUESTS_CSV).merge(server, on="request", validate="one_to_one")
-    return pd.DataFrame({stage: (joined[end] - joined[begin]) / 1e6 for stage, (begin, end) in STAGES.items()})

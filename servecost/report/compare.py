@@ -1,31 +1,30 @@
-"""Two results folders, cell by cell: what became of the served seconds, and whether that is more than chance.
+"""Two results folders, cell by cell: how the served seconds changed, and whether that is more than chance.
 
-Owns the comparison and its interval. Two folders' rounds are independent samples, so nothing is paired between them.
+Owns the comparison: what is compared, and what counts as worse. The interval of a change is ``change``'s.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
 
 from servecost.core import manifest
+from servecost.core.overhead import EXAMPLES
 from servecost.report import overhead
+from servecost.report.change import INSIGNIFICANT, Change, Values
 from servecost.report.overhead import CELL, CONFIDENCE
 from servecost.report.read import results
 from servecost.report.write import wording
+from servecost.report.write.numbers import with_interval
 
 METRICS = {
-    "served": ("served_s", "served seconds per 10,000 examples"),
-    "baseline": ("baseline_s", "baseline seconds per 10,000 examples"),
+    "served": ("served_s", f"served seconds per {EXAMPLES:,} examples"),
+    "baseline": ("baseline_s", f"baseline seconds per {EXAMPLES:,} examples"),
     "ratio": ("ratio", "served / baseline, paired within a round"),
 }
-INSIGNIFICANT = "~"
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Comparison:
 
     Attributes:
         table: a row of strings for each cell.
-        notes: what has to be known beside it, a line each.
-        worse: the cells that got significantly worse than allowed, or have no number any more; a line each.
+        notes: what a reader of the table has to know, a line each.
+        worse: the cells that are significantly worse than allowed, or have no number any more; a line each.
     """
 
     table: pd.DataFrame
@@ -50,20 +49,9 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     under conditions that differ in more than the ``allowed`` fields.
     """
     both = [results.read(folder, allowed) for folder in (a, b)]
-    unlike = manifest.check_alike([each["conditions"] for found in both for each in found.manifests], allowed)
+    unlike = manifest.check_alike([each.conditions for found in both for each in found.made_with], allowed)
     column, meaning = METRICS[metric]
-    pairs = [overhead.pairs(found) for found in both]
-    summaries = [overhead.summary(paired).set_index(CELL) for paired in pairs]
-    rounds = [paired.groupby(CELL, sort=False)[column].apply(lambda own: own.dropna().to_numpy()) for paired in pairs]
-    cells = list(dict.fromkeys([*summaries[0].index, *summaries[1].index]))
-    compared = [
-        Compared(
-            cell=dict(zip(CELL, cell, strict=True)),
-            values=tuple(own.get(cell, np.array([])) for own in rounds),
-            verdicts=tuple(_verdict(summary, cell) for summary in summaries),
-        )
-        for cell in cells
-    ]
+    compared = _cells(both, column)
     notes = [
         f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.",
         f"Mean ± half the width of the {CONFIDENCE:.0%} interval over rounds; change of the geometric mean with its "
@@ -75,98 +63,81 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     return Comparison(pd.DataFrame([each.row for each in compared]), notes, worse)
 
 
+class Cell(NamedTuple):
+    """The name of a cell: the values of CELL."""
+
+    recipe: str
+    system: str
+    system_label: str
+    batch_size: int
+    concurrency: int
+
+
 @dataclass(frozen=True)
 class Compared:
     """One cell in both folders.
 
     Attributes:
-        cell: its name, by CELL.
+        cell: its name.
         values: the metric in each round of A and of B.
         verdicts: why A or B has no number that counts, or nothing.
     """
 
-    cell: dict[str, Any]
-    values: tuple["Values", ...]
-    verdicts: tuple[str, ...]
+    cell: Cell
+    values: tuple[Values, Values]
+    verdicts: tuple[str, str]
 
     @property
-    def change(self) -> "Change | None":
+    def change(self) -> Change | None:
         """By what part B differs from A, if both have a number."""
         return None if any(self.verdicts) else Change.between(*self.values)
 
     @property
     def row(self) -> dict[str, str]:
-        """The cell as it is shown."""
+        """The cell as a row of the table."""
         a, b = (verdict or _mean(values) for verdict, values in zip(self.verdicts, self.values, strict=True))
         return {
-            "Recipe": self.cell["recipe"],
-            "System": self.cell["system_label"],
-            "Batch Size": str(self.cell["batch_size"]),
-            "Req Concurrency": str(self.cell["concurrency"]),
+            "Recipe": self.cell.recipe,
+            "System": self.cell.system_label,
+            "Batch Size": str(self.cell.batch_size),
+            "Req Concurrency": str(self.cell.concurrency),
             "A": a,
             "B": b,
             "Change": str(self.change or wording.NOT_PLANNED),
         }
 
     def worse(self, allowed: float) -> str:
-        """Return in a line what is worse than ``allowed``, or nothing: a number, or that there is none any more."""
+        """Return in a line how B is worse than ``allowed``, a larger number or none any more; nothing if it is not."""
         cell, change = self.cell, self.change
-        name = f"{cell['recipe']}, {cell['system_label']}, {cell['batch_size']} × {cell['concurrency']}"
+        name = f"{cell.recipe}, {cell.system_label}, {cell.batch_size} × {cell.concurrency}"
         if change and change.is_worse_than(allowed):
             return f"{name}: {change}, allowed {allowed:.1%}"
         return f"{name}: {self.verdicts[1]} in B" if self.verdicts[1] and not self.verdicts[0] else ""
 
 
-@dataclass(frozen=True)
-class Change:
-    """By what part B differs from A.
-
-    Attributes:
-        by: 0.1 if B is a tenth more.
-        least: the lower end of its interval; NaN if either has fewer than two rounds.
-        most: the upper end.
-    """
-
-    by: float
-    least: float
-    most: float
-
-    @classmethod
-    def between(cls, a: "Values", b: "Values") -> "Change":
-        """Return the change of the geometric mean from ``a`` to ``b``, each the values of some rounds.
-
-        Welch's t-test on the logarithms (B. L. Welch, Biometrika 34, 1947): their difference is a ratio.
-        """
-        logs = np.log(a.astype(float)), np.log(b.astype(float))
-        by = float(np.expm1(logs[1].mean() - logs[0].mean()))
-        if min(len(a), len(b)) < 2:
-            return cls(by, np.nan, np.nan)
-        interval = stats.ttest_ind(logs[1], logs[0], equal_var=False).confidence_interval(CONFIDENCE)
-        return cls(by, float(np.expm1(interval.low)), float(np.expm1(interval.high)))
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether its interval leaves zero out."""
-        return self.least > 0 or self.most < 0
-
-    def is_worse_than(self, allowed: float) -> bool:
-        """Whether all of its interval is above what is allowed."""
-        return self.least > allowed
-
-    def __str__(self) -> str:
-        if np.isnan(self.least):
-            return f"{INSIGNIFICANT} ({_percent(self.by)}; one round has no interval)"
-        interval = f"[{_percent(self.least)}, {_percent(self.most)}]"
-        return f"{_percent(self.by)} {interval}" if self.is_significant else f"{INSIGNIFICANT} {interval}"
+def _cells(both: Sequence[results.Results], column: str) -> list[Compared]:
+    """Return all cells that either folder has, those of A first."""
+    pairs = [overhead.pairs(found) for found in both]
+    a, b = (overhead.summary(paired).set_index(CELL) for paired in pairs)
+    rounds_a, rounds_b = (paired.groupby(CELL, sort=False)[column].apply(_numbers) for paired in pairs)
+    none = np.array([])
+    return [
+        Compared(
+            cell=Cell(*cell),
+            values=(rounds_a.get(cell, none), rounds_b.get(cell, none)),
+            verdicts=(_verdict(a, cell), _verdict(b, cell)),
+        )
+        for cell in dict.fromkeys([*a.index, *b.index])
+    ]
 
 
-def _percent(part: float) -> str:
-    return f"{part:+.1%}".replace("-", "−")
+def _numbers(rounds: "pd.Series[float]") -> Values:
+    return np.asarray(rounds.dropna(), dtype=np.float64)
 
 
-def _mean(values: "Values") -> str:
+def _mean(values: Values) -> str:
     own = pd.Series(values, dtype=float)
-    return wording.with_interval(own.mean(), overhead.half_width(own))
+    return with_interval(own.mean(), overhead.half_width(own))
 
 
 def _verdict(summary: pd.DataFrame, cell: object) -> str:

@@ -7,33 +7,35 @@ The overhead that is found of this system has to be that delay, once the instrum
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List
 
 from servecost.core.recipe import ROOT
-from servecost.core.systems import RequestRecord, ServerProcess
+from servecost.core.system import Served, ServerProcess, System
+from servecost.core.systems import FOLDER
 
-YARDSTICK = Path(__file__).resolve().parents[1] / "_yardstick" / "server.py"
-LABEL = "known delay"
-TOLD = "delay_ms"  # the file in which the server tells its delay
-
-
-def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
-    """Return the one process."""
-    options = ("--host", host, "--port", str(port), "--delayed", str(recipe / TOLD))
-    return [
-        ServerProcess(
-            "delay",
-            (python, str(YARDSTICK), str(recipe), *options),
-            {"PYTHONPATH": str(ROOT)},
-        )
-    ]
+from ..fastdeploy.wire import FastDeployWire
 
 
-def facts(recipe: Path) -> Dict[str, float]:
-    """Return the delay."""
-    return {"delay_ms": float((recipe / TOLD).read_text())}
+class Delay(System):
+    """One process, which speaks fastDeploy's wire."""
+
+    label = "known delay"
+
+    def wire(self, input_type: str) -> FastDeployWire:
+        """Return fastDeploy's wire."""
+        return FastDeployWire(input_type)
+
+    def processes(self, served: Served) -> list[ServerProcess]:
+        """Return the one process."""
+        server = str(FOLDER / "_yardstick" / "server.py")
+        options = ("--host", served.host, "--port", str(served.port), "--delayed", str(self._delay_file(served)))
+        return [ServerProcess("delay", (served.python, server, str(served.copy), *options), {"PYTHONPATH": str(ROOT)})]
+
+    def facts(self, served: Served) -> dict[str, float]:
+        """Return the delay, as the server itself has written it down."""
+        return {"delay_ms": float(self._delay_file(served).read_text())}
+
+    def _delay_file(self, served: Served) -> Path:
+        return served.copy / "delay_ms"
 
 
-def records(recipe: Path, run: str) -> List[RequestRecord]:
-    """Return nothing: it keeps no account."""
-    return []
+system = Delay()

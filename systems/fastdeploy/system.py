@@ -8,65 +8,79 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Iterator
 
-from servecost.core.systems import RequestRecord, ServerProcess
+from servecost.core.system import Served, ServerProcess, StageTime, System
 
-LABEL = "fastDeploy"
-REST_WORKERS = 3  # fastDeploy's default
+from .wire import REQUEST_COUNT, FastDeployWire
 
 
-def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
-    """Return the predictor loop and the REST server, as fastDeploy's own documentation starts them."""
+class FastDeploy(System):
+    """The predictor loop and the REST server, as fastDeploy's own documentation starts them."""
+
+    label = "fastDeploy"
     settings = {
-        "HOST": host,
-        "PORT": str(port),
-        "WORKERS": str(REST_WORKERS),
-        "TIMEOUT": str(request_timeout_s),
-        "KEEP_ALIVE": "60",
-        "ALLOW_PICKLE": "false",  # unpickling what a client sends would run its code
-        "PREDICTOR_NAME": "predictor.py",
         "OPTIMAL_BATCH_SIZE": "0",  # found at start-up
-        "MAX_REQUEST_BATCH_SIZE": "0",  # no limit
+        "WORKERS": "3",  # REST processes; fastDeploy's default
     }
+    request_count = REQUEST_COUNT
 
-    def command(part: str) -> Tuple[str, ...]:
-        return (python, "-m", "fastdeploy", part, "--recipe", str(recipe))
+    def wire(self, input_type: str) -> FastDeployWire:
+        """Return fastDeploy's wire."""
+        return FastDeployWire(input_type)
 
-    return [
-        # Both make the same tables where there are none yet: the REST process waits until the loop has.
-        ServerProcess("loop", command("--loop"), settings, is_up=lambda: bool(facts(recipe))),
-        ServerProcess("rest", command("--rest"), settings),
-    ]
+    def processes(self, served: Served) -> list[ServerProcess]:
+        """Return the loop, which makes the tables, and the REST process, which waits until the loop has warmed up."""
+        environment = {
+            **served.settings,
+            "HOST": served.host,
+            "PORT": str(served.port),
+            "TIMEOUT": str(served.request_timeout_s),
+            "KEEP_ALIVE": "60",
+            "ALLOW_PICKLE": "false",  # unpickling what a client sends would run its code
+            "PREDICTOR_NAME": "predictor.py",
+            "MAX_REQUEST_BATCH_SIZE": "0",  # no limit
+        }
+
+        def command(part: str) -> tuple[str, ...]:
+            return (served.python, "-m", "fastdeploy", part, "--recipe", str(served.copy))
+
+        return [
+            ServerProcess("loop", command("--loop"), environment, is_up=lambda: bool(self.facts(served))),
+            ServerProcess("rest", command("--rest"), environment),
+        ]
+
+    def facts(self, served: Served) -> dict[str, float]:
+        """Return what the start-up tuner chose and measured; nothing as long as it has not.
+
+        ``optimal_batch_size``: the most inputs that the loop collects. ``time_per_example_s``: from one call of that
+        size.
+        """
+        try:
+            chosen = _query(served, "SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
+        except sqlite3.OperationalError:  # no such file or table yet
+            return {}
+        return {"optimal_batch_size": chosen[0][0], "time_per_example_s": chosen[0][1]} if chosen else {}
+
+    def stages(self, served: Served, run: str) -> Iterator[StageTime]:
+        """Yield the stages of the run's last requests: fastDeploy forgets a request 40 s after its answer."""
+        for request_id, *times in _query(served, _STAGES, run + "*"):
+            for stage, at_s in zip(("received", "fetched", "predicted", "answered"), times):
+                yield StageTime(request_id, stage, at_s)
 
 
-def facts(recipe: Path) -> Dict[str, float]:
-    """Return what the start-up tuner chose and measured; nothing as long as it has not.
-
-    ``optimal_batch_size``: the most inputs that the loop collects. ``time_per_example_s``: from one call of that size.
-    """
-    try:
-        chosen = _asked(recipe, "SELECT optimal_batch_size, time_per_example FROM meta_index WHERE id = '0'")
-    except sqlite3.OperationalError:  # no such file or table yet
-        return {}
-    return {"optimal_batch_size": chosen[0][0], "time_per_example_s": chosen[0][1]} if chosen else {}
-
-
-# fastDeploy forgets a request 40 s after its answer: of a longer run, the last ones are there. "0" is the predictor,
-# "-1" the REST process. When the loop fetches a request it notes the time, and notes it anew as it calls the predictor.
-_RECORDS = """
-SELECT id, "-1.received_at", "0.received_at", "0.predicted_at", "-1.predicted_at", "0.predicted_in_batch_of"
+# "0" is the predictor, "-1" the REST process. When the loop fetches a request it notes the time, and notes it anew when
+# it calls the predictor.
+_STAGES = """
+SELECT id, "-1.received_at", "0.received_at", "0.predicted_at", "-1.predicted_at"
 FROM main_index WHERE id GLOB ? AND "-1.predicted_at" > 0 AND "0.predicted_at" > 0 ORDER BY integer_id
 """
 
 
-def records(recipe: Path, run: str) -> List[RequestRecord]:
-    """Return what fastDeploy has on record of a run's requests."""
-    return [RequestRecord(*row) for row in _asked(recipe, _RECORDS, run + "*")]
-
-
-def _asked(recipe: Path, query: str, *values: str) -> List[Tuple[Any, ...]]:
-    index = recipe / "fastdeploy_dbs" / "main_index.db"
+def _query(served: Served, query: str, *values: str) -> list[tuple[Any, ...]]:
+    index = served.copy / "fastdeploy_dbs" / "main_index.db"
     with closing(sqlite3.connect("file:{}?mode=ro".format(index), uri=True)) as database:
         return database.execute(query, values).fetchall()
+
+
+system = FastDeploy()

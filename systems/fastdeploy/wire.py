@@ -1,66 +1,49 @@
-"""fastDeploy's wire format: how inputs become the body of a request, and how an answer is read.
-
-Owns the two encodings (JSON, and msgpack for FILE input). Knows nothing of connections or of time.
-"""
+"""fastDeploy's wire: how inputs become the body of a request, and how an answer and the request count are read."""
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, List, Optional, Sequence
+from typing import Any, Sequence
 
-_PATHS = {"json": "/infer?", "msgpack": "/infer?input_type=msgpack&"}
-# How many requests the server has received in the last so many whole seconds.
-RECEIVED_PATH = "/prometheus_metrics?last_x_seconds={}"
+from servecost.core import encodings
+from servecost.core.system import BadAnswer, Body, RequestCount, Wire
+
+_PATHS = {encodings.JSON: "/infer?", encodings.MSGPACK: "/infer?input_type=msgpack&"}
 _RECEIVED = re.compile(r"^requests_received_in_last_x_seconds (\d+)$", re.MULTILINE)
-CONTENT_TYPES = {"json": "application/json", "msgpack": "application/msgpack"}
 
 
-class BadAnswer(ValueError):
-    """The server's answer is no list of predictions; the message says what it is instead, in one line."""
+class FastDeployWire(Wire):
+    """JSON in an object, or a bare msgpack list for FILE input; the request's id is in the path and in the answer."""
+
+    def __init__(self, input_type: str) -> None:
+        """``input_type``: ``json`` or ``msgpack``."""
+        self._encoding = input_type
+        self._path = _PATHS[input_type] + "unique_id="
+
+    def body(self, inputs: Sequence[Any]) -> Body:
+        """Return the encoded inputs."""
+        listed = list(inputs)
+        return encodings.encode({"data": listed} if self._encoding == encodings.JSON else listed, self._encoding)
+
+    def path(self, request_id: str) -> str:
+        """Return the path, which names the request. Two requests with the same id would collide."""
+        return self._path + request_id
+
+    def predictions(self, status: int, answer: bytes, request_id: str) -> list[Any]:
+        """Return the predictions of the request with that id."""
+        content = encodings.decode_object(answer, self._encoding)
+        if content.get("success") is not True:
+            raise BadAnswer("server says: {}".format(content.get("reason")))
+        if content.get("unique_id") != request_id:
+            raise BadAnswer("answer to another request: {!r}, not {!r}".format(content.get("unique_id"), request_id))
+        return encodings.list_in(content, "prediction")
 
 
-def path(input_type: str, unique_id: str) -> str:
-    """Return the path to post a request to; the server knows it by its unique id. Two of the same id would collide."""
-    return "{}unique_id={}".format(_PATHS[input_type], unique_id)
-
-
-def received(metrics: str) -> Optional[int]:
-    """Return how many requests the text that answers RECEIVED_PATH speaks of, or None if it is something else."""
+def received(metrics: str) -> int | None:
+    """Return how many requests the text of fastDeploy's metrics counts in the window that was asked for."""
     found = _RECEIVED.search(metrics)
     return int(found.group(1)) if found else None
 
 
-def encode(inputs: Sequence[Any], input_type: str) -> bytes:
-    """Return the body of a request for ``inputs``; ``input_type`` is ``json`` or ``msgpack``."""
-    if input_type == "json":
-        return json.dumps({"data": list(inputs)}).encode()
-    import msgpack  # here, so that whoever only predicts needs the standard library alone
-
-    packed = msgpack.packb(list(inputs), use_bin_type=True)
-    assert isinstance(packed, bytes)
-    return packed
-
-
-def decode(body: bytes, input_type: str, unique_id: str) -> List[Any]:
-    """Return the predictions that the answer to that request holds, one per input. Raises BadAnswer if none."""
-    try:
-        answer = json.loads(body) if input_type == "json" else _unpack(body)
-    except Exception as error:  # the decoders raise many types, and each means the same: this is no answer
-        raise BadAnswer("answer is not {}: {!r}".format(input_type, body[:80])) from error
-    if not isinstance(answer, dict):
-        raise BadAnswer("answer is no object: {!r}".format(body[:80]))
-    if answer.get("success") is not True:
-        raise BadAnswer("server says: {}".format(answer.get("reason")))
-    if answer.get("unique_id") != unique_id:
-        raise BadAnswer("answer to another request: {!r}, not {!r}".format(answer.get("unique_id"), unique_id))
-    prediction = answer.get("prediction")
-    if not isinstance(prediction, list):
-        raise BadAnswer("answer has no list 'prediction'")
-    return prediction
-
-
-def _unpack(body: bytes) -> Any:
-    import msgpack
-
-    return msgpack.unpackb(body, raw=False, strict_map_key=False)
+# FastDeploy forgets a request about 40 s after its answer, and counts in whole seconds.
+REQUEST_COUNT = RequestCount("/prometheus_metrics?last_x_seconds={seconds}", received, remembered_s=38)

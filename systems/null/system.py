@@ -1,40 +1,34 @@
-"""The null system: answers at once, with the recipe's canned answers. What is left is what the instrument itself takes.
+"""The null system: it answers at once, with the recipe's known answers. What remains is the client's own cost.
 
-Owns how it is started. Client, HTTP and the loopback are as for any other system; there is no model, no queue.
+Owns how it is started. Client, HTTP and the loopback are as for any other system; there is no model and no queue.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Dict, List
 
 from servecost.core.recipe import ROOT
-from servecost.core.systems import RequestRecord, ServerProcess
+from servecost.core.system import Served, ServerProcess, System
+from servecost.core.systems import FOLDER
 
-YARDSTICK = Path(__file__).resolve().parents[1] / "_yardstick" / "server.py"
-LABEL = "null system"
-
-
-def processes(recipe: Path, python: str, host: str, port: int, request_timeout_s: int) -> List[ServerProcess]:
-    """Return the one process, which answers everything within any time."""
-    command = (
-        sys.executable,
-        str(YARDSTICK),
-        str(recipe),
-        "--host",
-        host,
-        "--port",
-        str(port),
-    )
-    return [ServerProcess("null", command, {"PYTHONPATH": str(ROOT)})]
+from ..fastdeploy.wire import FastDeployWire
 
 
-def facts(recipe: Path) -> Dict[str, float]:
-    """Return nothing: it chooses nothing."""
-    return {}
+class Null(System):
+    """One process of this project's own interpreter, which speaks fastDeploy's wire."""
+
+    label = "null system"
+    calls_predictor = False
+
+    def wire(self, input_type: str) -> FastDeployWire:
+        """Return fastDeploy's wire."""
+        return FastDeployWire(input_type)
+
+    def processes(self, served: Served) -> list[ServerProcess]:
+        """Return the one process."""
+        server = str(FOLDER / "_yardstick" / "server.py")
+        command = (sys.executable, server, str(served.copy), "--host", served.host, "--port", str(served.port))
+        return [ServerProcess("null", command, {"PYTHONPATH": str(ROOT)})]
 
 
-def records(recipe: Path, run: str) -> List[RequestRecord]:
-    """Return nothing: it keeps no account."""
-    return []
+system = Null()

@@ -1,46 +1,101 @@
-"""Every system goes through the same conformance test: what `bench` relies on, whichever serves."""
+"""Every system passes the same tests, for either type of input: what the bench and the load rely on."""
 
+from __future__ import annotations
+
+import ast
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from servecost.bench.arms.server import ServerFailed, ask, serving
-from servecost.bench.processes.process import free_port, is_taken
-from servecost.core import recipe, systems
+from servecost.bench.arms.server import Server, ServerSpec, serve
+from servecost.bench.environments import Environments
+from servecost.bench.processes.process import is_taken
+from servecost.core import call_log, recipe, systems
+from servecost.core.serving import ServerFailed, ask
+from servecost.core.system import BadAnswer
 from tests.support import write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
-# One of text and one of files.
+
+TEXTS = ("example = ['a', 'b']", "def predictor(inputs, batch_size=1): return [item.upper() for item in inputs]")
 FILES = (
     "example = [b'abc', b'\\xff\\x00']",
-    "def predictor(inputs, batch_size=1): return [len(item) for item in inputs]",
+    "def predictor(inputs, batch_size=1): return [{'size': len(item), 'half': len(item) / 2} for item in inputs]",
 )
+NO_ANSWERS = ((200, b"<html>"), (200, b"[1]"), (200, b""), (500, b"Internal Server Error"), (404, b"{}"))
+RIGHT: dict[str, list[Any]] = {"json": ["A", "B"], "msgpack": [{"size": 3, "half": 1.5}, {"size": 2, "half": 1.0}]}
 
 
-@pytest.fixture(params=["text", "files"])
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[recipe.Recipe, list]:
-    """Return a recipe and the right answers to its example."""
-    if request.param == "text":
-        chosen = recipe.load("echo")
-        return chosen, list(chosen.example)
-    return recipe.load(write_recipe(tmp_path / "sizes", *FILES)), [3, 2]
+@pytest.fixture(scope="module", params=["json", "msgpack"])
+def chosen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> recipe.Recipe:
+    """Return a recipe with inputs of that type."""
+    content = TEXTS if request.param == "json" else FILES
+    found = recipe.load(write_recipe(tmp_path_factory.mktemp("recipes") / request.param, *content))
+    assert found.input_type == request.param
+    return found
+
+
+@contextmanager
+def served(
+    name: str, chosen: recipe.Recipe, logs: Path, expected: Callable[[], list[Any]] | None = None
+) -> Iterator[Server]:
+    """Serve a recipe in the environment that the bench would choose."""
+    system = systems.load(name)
+    python = Environments(say=print).python_for(chosen, system)
+    spec = ServerSpec(chosen, system, python, logs, request_timeout_s=60)
+    with serve(spec, expected or (lambda: RIGHT[chosen.input_type])) as server:
+        yield server
 
 
 @pytest.mark.parametrize("name", systems.available())
-def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_path: Path):
-    """It answers rightly, tells of itself, leaves the recipe's folder as it was, and frees its port."""
-    chosen, expected = served
-    system, port = systems.load(name), free_port()
+def test_a_system_describes_itself(name: str):
+    """Its folder's name, a label, settings as words; its wire gives the same bytes for the same inputs."""
+    system = systems.load(name)
+    assert (system.name, system.folder) == (name, systems.FOLDER / name)
+    assert system.label
+    assert all(isinstance(word, str) for item in system.settings.items() for word in item)
+    for input_type, inputs in (("json", ["a", {"b": 1}]), ("msgpack", [b"\x00\xff", b""])):
+        wire = system.wire(input_type)
+        body = wire.body(inputs)
+        assert body == wire.body(tuple(inputs))
+        assert isinstance(body.content, bytes)
+        assert "/" in body.content_type
+        assert wire.path("run-7").startswith("/")
+        for status, answer in NO_ANSWERS:
+            with pytest.raises(BadAnswer) as refused:
+                wire.predictions(status, answer, "run-7")
+            assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", systems.available())
+def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe.Recipe, tmp_path: Path):
+    """It answers correctly, tells of itself, logs its calls, leaves the recipe's folder as it was, and frees its port.
+
+    Stopped and continued, it is the same server; stopped, it uses nothing.
+    """
     before = sorted(chosen.folder.rglob("*"))
-    with serving(chosen, system, lambda: expected, port, 60, {}, tmp_path) as server:
-        assert ask(chosen, server.address) == expected
+    with served(name, chosen, tmp_path) as server:
+        system = server.system
+        assert ask(system, server.served, chosen) == RIGHT[chosen.input_type]
         assert all(isinstance(value, int | float) for value in server.facts.values())
         assert [process.exit_code for process in server.processes] == [None] * len(server.processes)
-        for process in server.processes:
-            assert process.log.parent == tmp_path
-    assert system.LABEL
+        assert {process.log.parent for process in server.processes} == {tmp_path}
+        if system.calls_predictor:
+            calls = [dict(zip(call_log.COLUMNS, line.split(","), strict=True)) for line in server.calls()]
+            assert calls[-1]["inputs"] == str(len(chosen.example))
+        with server.suspended():
+            time.sleep(0.2)  # the signals arrive
+            members, before_s = server.tree.members(), server.tree.cpu_s()
+            time.sleep(0.5)
+            assert server.tree.cpu_s() == before_s
+        assert ask(system, server.served, chosen) == RIGHT[chosen.input_type]
+        assert members <= server.tree.members()
+        port = server.served.port
     assert sorted(chosen.folder.rglob("*")) == before
     assert not is_taken(port)
 
@@ -48,56 +103,41 @@ def test_a_system_serves_on_loopback_until_it_is_stopped(name: str, served, tmp_
 @pytest.mark.parametrize("name", systems.available())
 def test_a_server_is_ready_only_after_the_right_answers_are_known(name: str, tmp_path: Path):
     """It loads its model meanwhile; its predictor is not called."""
-    chosen, known_s = recipe.load(write_recipe(tmp_path / "mine")), []
+    chosen, known_ns = recipe.load(write_recipe(tmp_path / "mine")), []
 
     def expected() -> list[str]:
-        time.sleep(1.5)
-        known_s.append(time.perf_counter_ns())
+        time.sleep(1.0)
+        known_ns.append(time.perf_counter_ns())
         return ["a"]
 
     (tmp_path / "logs").mkdir()
-    with serving(chosen, systems.load(name), expected, free_port(), 60, {}, tmp_path / "logs") as server:
-        assert [line for line in server.calls() if int(line.split(",")[0]) < known_s[0]] == []
+    with served(name, chosen, tmp_path / "logs", expected) as server:
+        assert [line for line in server.calls() if int(line.split(",")[0]) < known_ns[0]] == []
 
 
 @pytest.mark.parametrize("name", systems.available())
-def test_a_server_is_ended_when_the_right_answers_cannot_be_had(name: str, tmp_path: Path, no_orphans: None):
-    """And the reason is told."""
+def test_a_server_is_ended_when_the_right_answers_cannot_be_had(name: str, tmp_path: Path):
+    """The reason is given."""
 
     def expected() -> list[str]:
         raise ServerFailed("there is no baseline")
 
     with (
         pytest.raises(ServerFailed, match="there is no baseline"),
-        serving(recipe.load("echo"), systems.load(name), expected, free_port(), 60, {}, tmp_path),
+        served(name, recipe.load("echo"), tmp_path, expected),
     ):
         pass
 
 
-# The null system has no other answers than those that it is given as the right ones.
-@pytest.mark.parametrize("name", sorted({*systems.available()} - {"null"}))
+# A system that does not call the predictor has no other answers than the right ones that it is given.
+@pytest.mark.parametrize("name", [name for name in systems.available() if systems.load(name).calls_predictor])
 def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
     """The direct arm's answer is the only right one."""
-    chosen = recipe.load("echo")
     with (
         pytest.raises(ServerFailed, match="but called directly it gives"),
-        serving(chosen, systems.load(name), lambda: ["else"], free_port(), 60, {}, tmp_path),
+        served(name, recipe.load("echo"), tmp_path, lambda: ["else"]),
     ):
         pass
-
-
-@pytest.mark.parametrize("name", systems.available())
-def test_a_paused_server_uses_nothing_and_answers_afterwards(name: str, tmp_path: Path):
-    """As if nothing had been; it is the same server."""
-    chosen = recipe.load("echo")
-    with serving(chosen, systems.load(name), lambda: list(chosen.example), free_port(), 60, {}, tmp_path) as server:
-        with server.paused():
-            time.sleep(0.2)  # the signals arrive
-            members, before_s = server.members(), server.cpu_s()
-            time.sleep(1)
-            assert server.cpu_s() == before_s
-        assert ask(chosen, server.address) == list(chosen.example)
-        assert members <= server.members()
 
 
 def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -106,8 +146,27 @@ def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monk
         monkeypatch.setenv(name, "7")
     monkeypatch.setenv("ALLOW_PICKLE", "true")
     chosen = recipe.load("echo")
-    with serving(
-        chosen, systems.load("fastdeploy"), lambda: list(chosen.example), free_port(), 123, {}, tmp_path
-    ) as server:
+    with served("fastdeploy", chosen, tmp_path, lambda: list(chosen.example)) as server:
         meta = requests.get(f"{server.address}/meta", timeout=20).json()
-    assert (meta["timeout"], meta["is_pickle_allowed"]) == (123, False)
+    assert (meta["timeout"], meta["is_pickle_allowed"]) == (60, False)
+
+
+def test_what_a_system_is_called_and_how_it_speaks_is_known_in_its_folder_alone():
+    """No code of the package names a system; prose may."""
+    offenders = []
+    for path in sorted((recipe.ROOT / "servecost").rglob("*.py")):
+        code = "\n".join(line for line in _without_prose(path.read_text()).splitlines())
+        offenders += [f"{path.name}: {name}" for name in ("fastdeploy", "fastapi", "unique_id") if name in code.lower()]
+    assert offenders == []
+
+
+def _without_prose(source: str) -> str:
+    """Return Python source without comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            value = body[0].value
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                value.value = ""
+    return ast.unparse(tree)

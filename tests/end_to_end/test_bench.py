@@ -66,7 +66,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
         wanted = {"stats", "stats_history", "failures", "exceptions", "requests"}
         assert {f"locust_{name}.csv" for name in wanted} < files
         assert {"locust.log", "locust_run.json", "manifest.json", "server-loop.log", "server-rest.log"} < files
-        assert {"calls.csv", "server_requests.csv"} < files
+        assert {"calls.csv", "server_stages.csv"} < files
         assert (out / "instrument" / "echo" / cell / "locust_run.json").is_file()
     for name in ("plan.csv", "table.md", "table.csv", "report.html"):
         assert (out / name).is_file()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from servecost.bench.processes.process import free_port, running
+from servecost.bench.processes.process import Command, free_port, running
+from servecost.core.system import Body
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
 from tests.end_to_end.difficult_app import ANSWER
 
@@ -28,7 +29,7 @@ def gunicorn(port: int, *options: str) -> list[str]:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real gunicorn that closes connections that have been idle for a second."""
     port, log = free_port(), tmp_path_factory.mktemp("gunicorn") / "log"
-    with running("gunicorn", gunicorn(port, "--keep-alive", str(KEEP_ALIVE_S)), {}, log):
+    with running(Command("gunicorn", gunicorn(port, "--keep-alive", str(KEEP_ALIVE_S)), log)):
         wait_until_up(f"http://127.0.0.1:{port}", log)
         yield f"http://127.0.0.1:{port}"
 
@@ -37,7 +38,7 @@ def wait_until_up(address: str, log: Path) -> int:
     deadline = time.monotonic() + 60
     while True:
         try:
-            return post(Connection(address, "text/plain"), "/nothing")[0]
+            return post(Connection(address), "/nothing")[0]
         except NoAnswer:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
@@ -46,13 +47,13 @@ def wait_until_up(address: str, log: Path) -> int:
 @pytest.fixture
 def connection(host: str) -> Iterator[Connection]:
     """A connection to it."""
-    made = Connection(host, "application/octet-stream")
+    made = Connection(host)
     yield made
     made.close()
 
 
 def post(connection: Connection, path: str, body: bytes = b"body") -> tuple[int, bytes]:
-    return connection.post(path, body, TIMEOUT_S)
+    return connection.post(path, Body(body, "application/octet-stream"), TIMEOUT_S)
 
 
 def port_of(connection: Connection) -> bytes:
@@ -120,21 +121,21 @@ def test_a_request_that_takes_too_long_fails_in_time_and_the_next_has_a_connecti
     """The late answer is nobody's."""
     before = port_of(connection)
     with pytest.raises(RequestTimedOut, match=r"^no answer within 0\.5 s$"):
-        connection.post("/late", b"", 0.5)
+        connection.post("/late", Body(b"", "text/plain"), 0.5)
     assert port_of(connection) != before
 
 
 def test_the_limit_is_on_the_whole_answer(connection: Connection):
     """A trickle does not prolong it."""
     with pytest.raises(RequestTimedOut):
-        connection.post("/slowly", b"", 0.1)
+        connection.post("/slowly", Body(b"", "text/plain"), 0.1)
 
 
 def test_nobody_there_is_an_error_in_one_line():
     """As is a host that is none."""
     for host in (f"http://127.0.0.1:{free_port()}", "http://no.such.host.invalid"):
         with pytest.raises(NoAnswer) as caught:
-            post(Connection(host, "text/plain"), "/")
+            post(Connection(host), "/")
         assert "\n" not in str(caught.value)
 
 
@@ -145,13 +146,13 @@ def test_a_server_is_also_reached_over_tls(tmp_path: Path, monkeypatch: pytest.M
     made = [*words.split(), "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(made, check=True, capture_output=True)
     tls = gunicorn(port, "--certfile", str(certificate), "--keyfile", str(key))
-    with running("gunicorn", tls, {}, tmp_path / "log"):
+    with running(Command("gunicorn", tls, tmp_path / "log")):
         with monkeypatch.context() as patched:
             patched.setenv("SSL_CERT_FILE", str(certificate))
             wait_until_up(f"https://localhost:{port}", tmp_path / "log")
-            trusting = Connection(f"https://localhost:{port}", "text/plain")
+            trusting = Connection(f"https://localhost:{port}")
             body = os.urandom(1_000_000)
             assert post(trusting, "/digest", body)[1].split()[0] == hashlib.sha256(body).hexdigest().encode()
             assert post(trusting, "/chunked") == (200, ANSWER)
         with pytest.raises(NoAnswer, match="certificate"):
-            post(Connection(f"https://localhost:{port}", "text/plain"), "/nothing")
+            post(Connection(f"https://localhost:{port}"), "/nothing")

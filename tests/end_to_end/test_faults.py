@@ -267,7 +267,7 @@ def test_a_shared_file_that_was_cut_short(command: Command, finished: Case, name
 
 
 def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case):
-    """The line names the field and both values; whoever insists gets a table that says so."""
+    """The line names the field and both values; whoever overrides the check gets a table that says so."""
     path = finished.part / "b1-c4" / layout.MANIFEST_JSON
     text = path.read_text()
     content = json.loads(text)
@@ -283,9 +283,9 @@ def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case
             (values,) = re.findall(r"machine\.host \((.*?)\)", line)
             assert {own, "another"} == set(values.split(" / "))
             assert "--allow-different" in line
-        insisted = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
-        assert insisted.returncode == 0, insisted.stderr
-        assert "**Merged although these differ**: machine.host." in insisted.stdout
+        overridden = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
+        assert overridden.returncode == 0, overridden.stderr
+        assert "**Merged although these differ**: machine.host." in overridden.stdout
     finally:
         path.write_text(text)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servecost.bench.processes.process import running
+from servecost.bench.processes.process import Command, running
 from servecost.core.recipe import ROOT
 
 # A command with a child of its own, neither of which ends when asked: it tells both process ids.
@@ -55,7 +55,7 @@ def runs(pid: int) -> bool:
 
 def test_a_command_ends_with_its_block_and_with_all_its_descendants(tmp_path):
     """A grandchild is not forgotten."""
-    with running("it", [sys.executable, "-c", OBEDIENT], {}, tmp_path / "log") as process:
+    with running(Command("it", [sys.executable, "-c", OBEDIENT], tmp_path / "log")) as process:
         pids = told(tmp_path / "log")
         assert process.exit_code is None
     assert all_gone(pids, within_s=1)
@@ -63,7 +63,7 @@ def test_a_command_ends_with_its_block_and_with_all_its_descendants(tmp_path):
 
 def test_a_command_that_does_not_end_when_asked_is_killed(tmp_path, monkeypatch):
     """After a grace, nobody is asked any more."""
-    with running("it", [sys.executable, "-c", STUBBORN], {}, tmp_path / "log"):
+    with running(Command("it", [sys.executable, "-c", STUBBORN], tmp_path / "log")):
         pids = told(tmp_path / "log")
     assert all_gone(pids, within_s=1)
 
@@ -71,7 +71,7 @@ def test_a_command_that_does_not_end_when_asked_is_killed(tmp_path, monkeypatch)
 def test_what_a_command_leaves_behind_is_ended(tmp_path):
     """Its child would otherwise live on as an orphan."""
     script = OBEDIENT.replace("time.sleep(600)", "time.sleep(0 if child else 600); sys.exit(7 if child else 0)")
-    with running("it", [sys.executable, "-c", script], {}, tmp_path / "log") as process:
+    with running(Command("it", [sys.executable, "-c", script], tmp_path / "log")) as process:
         pids = told(tmp_path / "log")
         assert process.wait(20) == 7
     assert all_gone(pids, within_s=1)
@@ -83,8 +83,8 @@ def test_the_processes_end_when_the_bench_is_killed(tmp_path, how):
     bench = f"""
 import sys, time
 from pathlib import Path
-from servecost.bench.processes.process import running
-with running("it", [sys.executable, "-c", {STUBBORN!r}], {{}}, Path({str(tmp_path / "log")!r})):
+from servecost.bench.processes.process import Command, running
+with running(Command("it", [sys.executable, "-c", {STUBBORN!r}], Path({str(tmp_path / "log")!r}))):
     time.sleep(600)
 """
     starter = subprocess.Popen([sys.executable, "-c", bench], cwd=ROOT)
@@ -98,8 +98,7 @@ def test_output_is_appended_to_the_log_and_variables_are_set(tmp_path):
     """A server started again does not overwrite why the first one failed."""
     log = tmp_path / "log"
     for _ in range(2):
-        with running(
-            "it", [sys.executable, "-c", "import os; print(os.environ['WORD'])"], {"WORD": "hi"}, log
-        ) as process:
+        words = [sys.executable, "-c", "import os; print(os.environ['WORD'])"]
+        with running(Command("it", words, log, {"WORD": "hi"})) as process:
             assert process.wait(20) == 0
     assert process.last_lines() == "hi\nhi"

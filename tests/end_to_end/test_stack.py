@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from servecost.bench import conditions as manifest
-from servecost.core import recipe
-from servecost.core.recipe import NOT_SERVED, ROOT, Recipe
-from servecost.direct.timing import is_foreign
+from servecost.bench import conditions
+from servecost.bench.environments import Environments
+from servecost.core import recipe, systems
+from servecost.core.recipe import ROOT, Recipe, not_served
+from servecost.direct.command import is_foreign
 from tests.support import SEGMENTS, Command, called
 
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
@@ -23,8 +24,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make tf1-stack` needs of this project, in a place of its own, whose recipe has no environment yet."""
     root = tmp_path_factory.mktemp("tree")
     name = "recipes/deepsegment_en"
-    shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(*NOT_SERVED))
-    for path in ("recipes/make-stack", "requirements.txt", "Makefile"):
+    shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(*not_served()))
+    for path in ("recipes/make-stack", "systems/fastdeploy/requirements.txt", "Makefile"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, root / path)
     return root
 
@@ -68,11 +70,12 @@ def test_the_pages_stack_gives_the_pages_answer(on_its_own_stack: Recipe):
 
 def test_its_versions_are_those_of_the_page(on_its_own_stack: Recipe):
     """And are what a manifest calls its stack."""
-    stack = manifest.stack(on_its_own_stack)
-    assert stack["python"].startswith("3.7.")
-    assert stack.items() >= VERSIONS.items()
-    common = manifest.stack(Recipe("deepsegment_en", Path("/nowhere"), ("a",)))
-    assert common["python"] == manifest.versions()["python"]
+    fastdeploy = systems.load("fastdeploy")
+    assert Environments().python_for(on_its_own_stack, fastdeploy) == on_its_own_stack.python
+    subject = conditions.Subject(on_its_own_stack, "fastdeploy", on_its_own_stack.python, {})
+    versions = conditions.gather(subject)["stacks"]["deepsegment_en"]["fastdeploy"]["versions"]
+    assert versions["python"].startswith("3.7.")
+    assert versions.items() >= VERSIONS.items()
 
 
 def test_baseline_and_server_run_on_it_and_the_table_says_so(
@@ -87,7 +90,7 @@ def test_baseline_and_server_run_on_it_and_the_table_says_so(
     assert "**VALID**: all 2 rows" in done.stdout
     assert "fastdeploy 3.1.1, tensorflow 1.14.0, keras 2.2.4, deepsegment 2.3.1" in done.stdout
     part = tmp_path / "out" / "round-1" / "deepsegment_en" / "fastdeploy"
-    held = json.loads((part / "b8-c4" / "manifest.json").read_text())["conditions"]["recipes"]["deepsegment_en"]
-    assert held["stack"].items() >= VERSIONS.items()
+    held = json.loads((part / "b8-c4" / "manifest.json").read_text())["conditions"]["stacks"]["deepsegment_en"]
+    assert held["fastdeploy"]["versions"].items() >= VERSIONS.items()
     for log in ("baseline.log", "loop.log"):
         assert "python3.7" in (part / log).read_text(errors="replace")

@@ -1,114 +1,128 @@
 """The direct arm of a part: one baseline process, which times what it is asked for, when it is asked.
 
-Owns the talk with that process. It is idle in between: blocked on its standard input.
+Owns the conversation with that process, over its standard input and the CSV files that it appends to.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from servecost.bench.plan import Part
-from servecost.bench.processes.process import Process, running
+from servecost.bench import store
+from servecost.bench.arms.protocol import FOREVER, ArmFailed, DirectCall, Timed
+from servecost.bench.conditions import Subject
+from servecost.bench.processes.process import Command, Process, running
+from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.scripts import baseline_command, reason_of
-from servecost.core import answers, csv_files, layout
-from servecost.core.recipe import Recipe
+from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.scripts import baseline_command
+from servecost.core import answers, csv_files
 from servecost.core.verdicts import VALID, Verdict
 
 POLL_S = 0.05
-UNFINISHED = ".unfinished"
-# More sizes of calls than these are not timed one by one, but at powers of two, and interpolated.
-SIZES_TIMED = 8
-
-
-class ArmFailed(Exception):
-    """The direct arm gives no number; carries the verdict that says why."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(str(verdict))
-        self.verdict = verdict
 
 
 class DirectArm:
-    """A baseline process."""
+    """A baseline process, stopped except while it loads its model or a run of it is due."""
 
-    def __init__(self, process: Process, expected: Path, totals: Path, calls: Path, tick: Callable[[], None]) -> None:
-        self._process, self._expected, self._totals, self._calls, self._tick = process, expected, totals, calls, tick
+    def __init__(self, process: Process, part: Part, tick: Callable[[], None]) -> None:
+        """``process``: a baseline process that waits for requests on its standard input."""
+        self._process, self._part, self._tick = process, part, tick
+        self._tree = Tree([process])
+        self._totals, self._calls = (unfinished(path) for path in (part.baseline_csv, part.direct_calls_csv))
+        self._is_loaded = False
         self._stopped_for = VALID
 
-    def answers(self) -> list[Any]:
-        """Wait until the process is ready; return its answers to the example. Raises ArmFailed."""
-        self._wait(self._expected.exists)
-        return answers.read(self._expected)
+    def ready(self) -> list[Any]:
+        """Return its answers to the example, once it has loaded its model."""
+        if not self._is_loaded:
+            self._wait(self._part.expected_json.exists, FOREVER)
+            self._is_loaded = True
+            self._tree.suspend()
+        return answers.read(self._part.expected_json)
 
-    def total_s(self, batch_size: int) -> float:
-        """Return the seconds of one run at that batch size, made now. Raises ArmFailed."""
-        before = len(csv_files.rows(self._totals))
-        self._process.tell(f"run {batch_size}")
-        self._wait(lambda: len(csv_files.rows(self._totals)) > before)
-        return float(csv_files.rows(self._totals)[-1]["total_s"])
+    def begin(self, run: Run) -> None:
+        """Ask for a run; the process finds the request when it is continued."""
+        self.ready()
+        self._run = run
+        self._wanted = store.untimed_calls(self._part) if run.kind is Kind.CALLS else {}
+        self._rows_before = len(csv_files.rows(self._file))
+        if run.kind is Kind.CALLS:
+            for batch_size, sizes in self._wanted.items():
+                self._process.write_line(" ".join(map(str, ("calls", batch_size, *sizes))))
+        else:
+            self._process.write_line(f"run {run.batch_size}")
 
-    def calls_s(self, batch_size: int, sizes: list[int]) -> Iterator[tuple[int, float]]:
-        """Yield the size and the seconds of separate calls of each size, made now. Raises ArmFailed."""
-        before = len(csv_files.rows(self._calls))
-        self._process.tell(" ".join(map(str, ("calls", batch_size, *sizes))))
+    def advance(self, until_s: float) -> bool:
+        """Let the process run until then, or until its run is over."""
+        self._tree.resume()
+        try:
+            return self._wait(self._is_over, until_s)
+        finally:
+            self._tree.suspend()
 
-        def timed() -> list[dict[str, str]]:
-            return csv_files.rows(self._calls)[before:]
+    def finish(self) -> Timed:
+        """Return the run's seconds, or each of its separate calls."""
+        if self._run.kind is Kind.CALLS:
+            calls = tuple(self._timed_calls())
+            return Timed(sum(call.call_s for call in calls), calls=calls)
+        return Timed(float(self._new_rows()[-1]["total_s"]))
 
-        self._wait(lambda: {int(row["inputs"]) for row in timed()} >= set(sizes))
-        yield from ((int(row["inputs"]), float(row["call_s"])) for row in timed())
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the process and its children have used."""
+        return self._tree.cpu_s()
 
-    def _wait(self, is_reached: Callable[[], bool]) -> None:
-        """Return once that is so. Raises ArmFailed if the process ends before, or is stopped for want of memory."""
-        watch = Watch(self._totals.parent)
+    @property
+    def _file(self) -> Path:
+        return self._calls if self._run.kind is Kind.CALLS else self._totals
+
+    def _new_rows(self) -> list[dict[str, str]]:
+        return csv_files.rows(self._file)[self._rows_before :]
+
+    def _timed_calls(self) -> list[DirectCall]:
+        rows = self._new_rows()
+        return [DirectCall(int(row["batch_size"]), int(row["inputs"]), float(row["call_s"])) for row in rows]
+
+    def _is_over(self) -> bool:
+        if self._run.kind is not Kind.CALLS:
+            return bool(self._new_rows())
+        wanted = {(batch_size, size) for batch_size, sizes in self._wanted.items() for size in sizes}
+        return wanted <= {call[:2] for call in self._timed_calls()}
+
+    def _wait(self, is_reached: Callable[[], bool], until_s: float) -> bool:
+        """Return whether that is so by then. Raises ArmFailed if the process ends before, or memory runs out."""
+        watch = Watch(self._part.folder)
         while not is_reached():
+            if time.monotonic() >= until_s:
+                return False
             self._tick()
             exit_code = self._process.wait(POLL_S)
             if not self._stopped_for.is_valid:
                 raise ArmFailed(self._stopped_for)
             if exit_code is not None and not is_reached():
-                raise ArmFailed(Verdict("baseline", reason_of(self._process, exit_code)))
+                raise ArmFailed(Verdict("baseline", self._process.explain_end()))
             if not (verdict := watch.look()).is_valid:
                 self._stopped_for = verdict
-                self._process.stop()
+                self._process.end()
+        return True
+
+
+def unfinished(path: Path) -> Path:
+    """Return the file that the baseline process itself appends to; the store appends to ``path``."""
+    return path.with_name(path.name + store.UNFINISHED_SUFFIX)
 
 
 @contextmanager
-def direct_arm(
-    recipe: Recipe, folder: Path, examples: int, environment: Mapping[str, str], tick: Callable[[], None]
-) -> Iterator[DirectArm]:
-    """Have a baseline process in a part's folder for as long as the ``with`` block lasts; it is not ready at once."""
-    expected = folder / layout.EXPECTED_JSON
-    totals, calls = (folder / (name + UNFINISHED) for name in (layout.BASELINE_CSV, layout.DIRECT_CALLS_CSV))
-    for path in (expected, totals, calls):
+def direct_arm(part: Part, subject: Subject, tick: Callable[[], None]) -> Iterator[DirectArm]:
+    """Have a baseline process for as long as the ``with`` block lasts; it loads its model meanwhile."""
+    totals, calls = (unfinished(path) for path in (part.baseline_csv, part.direct_calls_csv))
+    for path in (part.expected_json, totals, calls):
         path.unlink(missing_ok=True)
-    command = [*baseline_command(recipe, expected), "--examples", str(examples), "--on-request"]
-    command += ["--csv", str(totals), "--calls-csv", str(calls)]
-    with running("baseline", command, environment, folder / "baseline.log") as process:
-        yield DirectArm(process, expected, totals, calls, tick)
+    words = [*baseline_command(subject.recipe, subject.python, part.expected_json), "--on-request"]
+    words += ["--examples", str(part.examples or 1), "--csv", str(totals), "--calls-csv", str(calls)]
+    command = Command("baseline", words, part.folder / "baseline.log", subject.environment)
+    with running(command) as process:
+        yield DirectArm(process, part, tick)
     for path in (totals, calls):
         path.unlink(missing_ok=True)
-
-
-def untimed_calls(part: Part) -> dict[int, list[int]]:
-    """Return the sizes of calls, by the batch size that was given, whose direct cost is still to be timed."""
-    made: dict[int, set[int]] = {}
-    for run in part.served:
-        for row in csv_files.rows(run.folder / layout.CALLS_CSV):
-            made.setdefault(int(row["batch_size"]), set()).add(int(row["inputs"]))
-    timed = {(int(row["batch_size"]), int(row["inputs"])) for row in csv_files.rows(part.direct_calls_csv)}
-    untimed = {
-        batch_size: [size for size in grid(sizes) if (batch_size, size) not in timed]
-        for batch_size, sizes in made.items()
-    }
-    return {batch_size: sizes for batch_size, sizes in untimed.items() if sizes}
-
-
-def grid(sizes: Collection[int]) -> list[int]:
-    """Return the sizes to time: all if they are few, else the least, the most, and the powers of two between."""
-    if len(sizes) <= SIZES_TIMED:
-        return sorted(sizes)
-    least, most = min(sizes), max(sizes)
-    return sorted({least, most, *(2**n for n in range(most.bit_length()) if least < 2**n < most)})

@@ -1,231 +1,206 @@
-"""The served arm: one run of Locust against a server, its files put in their place when they are whole.
+"""The served arm of a part: a server, and one Locust for each run.
 
-Owns Locust's command line, what of the server's own records is kept beside a run, and the verdict on it. A run is made
-in a folder beside its place and renamed when everything is there, so that an interrupted experiment loses the run in
-hand and nothing else.
+Owns Locust's command line, what is kept of the server's own records beside a run, and the verdict on the run.
 """
 
 import json
 import re
-import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from servecost.bench import conditions as manifest
-from servecost.bench.arms.server import Server, ServerFailed, check_alive
-from servecost.bench.plan import ServedRun
-from servecost.bench.processes.process import running
+from servecost.bench import conditions, store
+from servecost.bench.arms.protocol import ArmFailed, Timed
+from servecost.bench.arms.records import RunRecord, check_calls, check_server, first_broken, write_calls, write_stages
+from servecost.bench.arms.server import Server
+from servecost.bench.arms.server_on_demand import ServerOnDemand
+from servecost.bench.conditions import Subject
+from servecost.bench.processes.process import Command, Process
+from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.scripts import reason_of, script_of
-from servecost.core import call_log, csv_files, layout
-from servecost.core import manifest as manifests
-from servecost.core.recipe import Recipe
+from servecost.bench.runs import Part, Run
+from servecost.bench.scripts import script_of
+from servecost.core import answers, layout
+from servecost.core.serving import ServerFailed, check_alive
 from servecost.core.verdicts import VALID, Verdict
 
 POLL_S = 0.1
-FAILED_SUFFIX = ".failed"
-UNFINISHED_SUFFIX = ".unfinished"
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """What all served runs of a part have in common.
+@dataclass
+class _UnderWay:
+    """A run under way: its server as it was at the beginning, and its Locust once that has been started."""
 
-    Attributes:
-        recipe: what is served.
-        environment: variables set for both arms.
-        timeout_s: after which a request has failed.
-        expected_json: the file of the right answers.
-        about: what the manifest says besides.
-        tolerated: rules that a run may break and count all the same.
-    """
-
-    recipe: Recipe
-    environment: Mapping[str, str]
-    timeout_s: int
-    expected_json: Path
-    about: Mapping[str, Any]
-    tolerated: Collection[str] = ()
+    run: Run
+    folder: Path
+    server: Server
+    members: set[tuple[int, float]]
+    calls_before: int
+    log_sizes: dict[Path, int]
+    watch: Watch
+    locust: Process | None = None
+    verdict: Verdict = VALID
 
 
-def make(run: ServedRun, server: Server, conditions: Conditions, tick: Callable[[], None]) -> tuple[Verdict, float]:
-    """Make one served run; return the verdict on it and its seconds.
+class ServedArm:
+    """A server and the load on it, stopped except while a run of it is due."""
 
-    Its files are in its folder afterwards, or, if it broke a rule that it need not break again, in one of their own.
-    """
-    clear(run.folder)
-    folder = unfinished_folder(run.folder)
-    folder.mkdir(parents=True)
-    log_sizes = {process.log: process.log.stat().st_size for process in server.processes}
-    members, calls_before = server.members(), len(server.calls())
-    watch = Watch(folder)
-    verdict = load(run, server, conditions, folder, watch, tick)
-    for log, size in log_sizes.items():
-        with log.open("rb") as file:
-            file.seek(size)
-            (folder / f"server-{log.name}").write_bytes(file.read())
-    about = read_run(folder)
-    if about.get("released_ns"):
-        write_calls(folder, server.calls(calls_before), about)
-        write_records(folder, server, about)
-    verdict = first_broken(
-        verdict, of_server(server, members), of_calls(folder, run, about), tolerated=conditions.tolerated
-    )
-    manifest.write(
-        folder,
-        conditions.recipe,
-        conditions.environment,
-        names=layout.RUN_FILES,
-        arm="served",
-        **conditions.about,
-        server=server.facts,
-        resources=watch.found(),
-        batch_size=run.batch_size,
-        concurrency=run.concurrency,
-        examples=run.examples,
-        verdict=asdict(verdict),
-    )
-    folder.rename(final_folder(run, verdict))
-    if not verdict.is_lasting:
-        write_failure(failed_folder(run.folder) / layout.FAILURE_JSON, verdict)
-    return verdict, float(about.get("total_s") or 0)
+    def __init__(
+        self, part: Part, subject: Subject, request_timeout_s: int, server: ServerOnDemand, tick: Callable[[], None]
+    ) -> None:
+        """``request_timeout_s``: after which a request has failed; ``tick`` is called often."""
+        self._part, self._subject, self._timeout_s = part, subject, request_timeout_s
+        self._servers, self._tick = server, tick
+        self._now: _UnderWay | None = None
 
+    def ready(self) -> list[Any]:
+        """Start the server if none runs; return the answers that it has given correctly, once it is at rest."""
+        self._server().tree.suspend()
+        return answers.read(self._part.expected_json)
 
-def load(
-    run: ServedRun, server: Server, conditions: Conditions, folder: Path, watch: Watch, tick: Callable[[], None]
-) -> Verdict:
-    """Run Locust; return what it says of its run. A server that ends meanwhile ends it, and so does want of memory."""
-    environment = {
-        **conditions.environment,
-        "EXPECTED_ANSWERS": str(conditions.expected_json),
-        "RECIPE": str(conditions.recipe.folder),
-    }
-    command = locust_command(conditions, run, server, folder)
-    with running("locust", command, environment, folder / "locust.log") as process:
-        while (exit_code := process.wait(POLL_S)) is None:
-            tick()
-            try:
-                check_alive(server.processes)
-            except ServerFailed as error:
-                return Verdict("server", one_line(error))
-            if not (verdict := watch.look()).is_valid:
-                return verdict
-    told = read_run(folder)
-    if told and (told["rule"] or exit_code == 0):
-        reason = told["reason"] and f"{told['reason']} (log: {folder / 'locust.log'})"
-        return Verdict(told["rule"], reason.replace(str(folder), str(final_folder(run, Verdict(told["rule"])))))
-    last = process.last_lines(1)
-    named = re.match(r"INVALID\(([a-z-]+)\)", last)
-    reason = reason_of(process, exit_code).replace(str(folder), str(failed_folder(run.folder)))
-    return Verdict(named[1] if named else "interrupted", reason)
-
-
-def of_server(server: Server, before: set[tuple[int, float]]) -> Verdict:
-    """Return whether the server's processes are those that they were."""
-    try:
-        check_alive(server.processes)
-    except ServerFailed as error:
-        return Verdict("server", one_line(error))
-    after = server.members()
-    if gone := before - after:
-        return Verdict(
-            "server-restarted", f"{len(gone)} of its processes ended and {len(after - before)} began in the run"
+    def begin(self, run: Run) -> None:
+        """Make a folder for the run, and note what the server has done so far."""
+        server = self._server()
+        folder = store.unfinished_folder(run)
+        folder.mkdir(parents=True)
+        self._now = _UnderWay(
+            run,
+            folder,
+            server,
+            server.tree.members(),
+            len(server.calls()),
+            {process.log: process.log.stat().st_size for process in server.processes},
+            Watch(folder),
         )
-    return VALID
 
+    def advance(self, until_s: float) -> bool:
+        """Let the server and Locust run until then, or until Locust ends; a server that ends, ends the run."""
+        now = self._under_way
+        now.server.tree.resume()
+        if now.locust is None:
+            now.locust = Process(self._locust_command(now))
+        load = Tree([now.locust])
+        load.resume()
+        try:
+            while now.locust.wait(POLL_S) is None:
+                self._tick()
+                if not (verdict := self._look(now)).is_valid:
+                    now.verdict = verdict
+                    now.locust.end()
+                    return True
+                if time.monotonic() >= until_s:
+                    return False
+            return True
+        finally:
+            load.suspend()
+            now.server.tree.suspend()
 
-def of_calls(folder: Path, run: ServedRun, about: Mapping[str, Any]) -> Verdict:
-    """Return whether the log of the predictor's calls has all examples of the run, if there is one."""
-    if not (folder / layout.CALLS_CSV).exists() or about["rule"]:
-        return VALID
-    inputs = sum(int(row["inputs"]) for row in csv_files.rows(folder / layout.CALLS_CSV))
-    if inputs != run.examples:
-        return Verdict("calls", f"the predictor was called with {inputs} inputs for {run.examples} examples")
-    return VALID
+    def finish(self) -> Timed:
+        """Return the run's seconds and the verdict on it, with all its files in its unfinished folder."""
+        now, self._now = self._under_way, None
+        assert now.locust is not None
+        verdict = now.verdict if not now.verdict.is_valid else self._verdict_of_load(now)
+        now.locust.end()
+        self._keep_logs(now)
+        record = RunRecord.read(now.folder)
+        if record is not None and record.released_ns is not None:
+            write_calls(now.folder, now.server.calls(now.calls_before), record)
+            write_stages(now.folder, now.server, record)
+        verdict = first_broken(
+            [verdict, check_server(now.server, now.members), check_calls(now.folder, now.run, now.server, record)],
+            self._part.tolerated,
+        )
+        self._write_manifest(now, verdict)
+        if not verdict.is_lasting:
+            self._servers.end()  # a server under which a rule was broken serves no other run
+        return Timed(record.total_s if record else 0.0, verdict)
 
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the server has used; 0 without one."""
+        server = self._servers.current
+        return server.tree.cpu_s() if server else 0.0
 
-def first_broken(*verdicts: Verdict, tolerated: Collection[str] = ()) -> Verdict:
-    """Return the verdict that says most: a server that is gone explains the failures that the client saw."""
-    broken = [verdict for verdict in verdicts if not verdict.is_valid and verdict.rule not in tolerated]
-    return min(broken, key=lambda verdict: verdict.rule not in ("server", "server-restarted"), default=VALID)
+    def end(self) -> None:
+        """End Locust and the server."""
+        if self._now is not None and self._now.locust is not None:
+            self._now.locust.end()
+        self._servers.end()
 
+    @property
+    def _under_way(self) -> _UnderWay:
+        assert self._now is not None, "no run was begun"
+        return self._now
 
-def write_calls(folder: Path, log: list[str], about: Mapping[str, Any]) -> None:
-    """Write the predictor's calls since the release, if the system logs any; warm-ups came before."""
-    logged = [[int(word) for word in line.split(",")] for line in log]
-    if logged:
-        since = [call for call in logged if call[1] >= about["released_ns"]]
-        csv_files.write_table(folder / layout.CALLS_CSV, call_log.COLUMNS, since)
+    def _server(self) -> Server:
+        try:
+            return self._servers.get()
+        except ServerFailed as error:
+            raise ArmFailed(Verdict("server", one_line(error))) from error
 
+    def _look(self, now: _UnderWay) -> Verdict:
+        try:
+            check_alive(now.server.processes)
+        except ServerFailed as error:
+            return Verdict("server", one_line(error))
+        return now.watch.look()
 
-def write_records(folder: Path, server: Server, about: Mapping[str, Any]) -> None:
-    """Write the server's own times of the run's requests, in ns since the release, if it keeps any."""
-    released_s, rows = about["released_unix_ns"] / 1e9, []
-    for record in server.system.records(server.copy, about["run"]):
-        times = record.received_s, record.fetched_s, record.predicted_s, record.answered_s
-        since = [round((time_s - released_s) * 1e9) for time_s in times]
-        rows.append((record.unique_id.rpartition("-")[2], *since, record.predicted_in_batch_of))
-    if rows:
-        csv_files.write_table(folder / layout.SERVER_REQUESTS_CSV, layout.SERVER_REQUESTS_COLUMNS, rows)
+    def _verdict_of_load(self, now: _UnderWay) -> Verdict:
+        """Return Locust's own verdict; without one, why Locust ended. Logs are named by where they will be kept."""
+        assert now.locust is not None
+        path = now.folder / layout.LOCUST_RUN_JSON
+        content = json.loads(path.read_text()) if path.exists() else {}
+        if content and (content["rule"] or now.locust.exit_code == 0):
+            place = store.final_folder(now.run, Verdict(content["rule"]))
+            return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
+        named = re.match(r"INVALID\(([a-z-]+)\)", now.locust.last_lines(1))
+        reason = now.locust.explain_end().replace(str(now.folder), str(store.failed_folder(now.run)))
+        return Verdict(named[1] if named else "interrupted", reason)
 
+    def _keep_logs(self, now: _UnderWay) -> None:
+        for log, size in now.log_sizes.items():
+            with log.open("rb") as file:
+                file.seek(size)
+                (now.folder / f"server-{log.name}").write_bytes(file.read())
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """Return what Locust says of its run; nothing if it did not come to that."""
-    path = folder / layout.LOCUST_RUN_JSON
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+    def _write_manifest(self, now: _UnderWay, verdict: Verdict) -> None:
+        conditions.write(
+            now.folder,
+            self._subject,
+            names=layout.RUN_FILES,
+            arm="served",
+            round=self._part.round,
+            system=self._part.system,
+            server=now.server.facts,
+            resources=now.watch.found(),
+            batch_size=now.run.batch_size,
+            concurrency=now.run.concurrency,
+            examples=now.run.examples,
+            verdict=asdict(verdict),
+        )
 
-
-def is_whole(run: ServedRun) -> bool:
-    """Say whether a run is in its place, with files that are as they were written."""
-    if not run.folder.exists():
-        return False
-    try:
-        manifests.checked(run.folder, layout.REQUIRED_RUN_FILES)
-    except manifests.Damaged:
-        return False
-    return True
-
-
-def set_aside(run: ServedRun) -> None:
-    """Move a run whose files are damaged out of the way; what is left of it is kept until it is made again."""
-    shutil.rmtree(failed_folder(run.folder), ignore_errors=True)
-    run.folder.rename(failed_folder(run.folder))
-
-
-def unfinished_folder(place: Path) -> Path:
-    """Return where the files of a run are while it is made."""
-    return place.with_name(place.name + UNFINISHED_SUFFIX)
-
-
-def failed_folder(place: Path) -> Path:
-    """Return where the files of a failed run are kept until it is made again."""
-    return place.with_name(place.name + FAILED_SUFFIX)
-
-
-def final_folder(run: ServedRun, verdict: Verdict) -> Path:
-    """Return where the files of a run are kept: in its place only if another run would come to the same."""
-    return run.folder if verdict.is_lasting else failed_folder(run.folder)
-
-
-def keep_failure(run: ServedRun, verdict: Verdict) -> None:
-    """Keep the reason of a run that came to nothing, under a name that no report takes for a result."""
-    clear(run.folder)
-    failed_folder(run.folder).mkdir(parents=True)
-    write_failure(failed_folder(run.folder) / layout.FAILURE_JSON, verdict)
-
-
-def write_failure(path: Path, verdict: Verdict) -> None:
-    """Write why there is no number."""
-    path.write_text(json.dumps(asdict(verdict), indent=1) + "\n")
-
-
-def clear(place: Path) -> None:
-    """Remove what earlier attempts at a run have left."""
-    for folder in (failed_folder(place), unfinished_folder(place)):
-        shutil.rmtree(folder, ignore_errors=True)
+    def _locust_command(self, now: _UnderWay) -> Command:
+        options = {
+            "-f": script_of("locustfiles", self._part.recipe),
+            "--users": now.run.concurrency,
+            "--batch-size": now.run.batch_size,
+            "--examples": now.run.examples,
+            "--request-timeout": self._timeout_s,
+            "--system": self._part.system,
+            "--host": now.server.address,
+            "--csv": now.folder / layout.LOCUST_PREFIX,
+        }
+        words = [str(word) for option in options.items() for word in option]
+        environment = {
+            **self._subject.environment,
+            "EXPECTED_ANSWERS": str(self._part.expected_json),
+            "RECIPE": str(self._part.recipe.folder),
+        }
+        program = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+        return Command("locust", [*program, *words], now.folder / "locust.log", environment)
 
 
 def one_line(error: Exception) -> str:
@@ -233,16 +208,10 @@ def one_line(error: Exception) -> str:
     return " | ".join(line for line in str(error).splitlines() if line.strip())
 
 
-def locust_command(conditions: Conditions, run: ServedRun, server: Server, folder: Path) -> list[str]:
-    """Return Locust's command line for a run."""
-    options = {
-        "-f": script_of("locustfiles", conditions.recipe),
-        "--users": run.concurrency,
-        "--batch-size": run.batch_size,
-        "--examples": run.examples,
-        "--request-timeout": conditions.timeout_s,
-        "--host": server.address,
-        "--csv": folder / layout.LOCUST_PREFIX,
-    }
-    words = [str(word) for option in options.items() for word in option]
-    return [sys.executable, "-m", "locust", "--headless", "--only-summary", *words]
+@contextmanager
+def served_arm(arm: ServedArm) -> Iterator[ServedArm]:
+    """Have the arm's processes ended when the ``with`` block ends."""
+    try:
+        yield arm
+    finally:
+        arm.end()

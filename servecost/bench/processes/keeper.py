@@ -30,6 +30,7 @@ def main(command: list[str]) -> int:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGTERM)
+            os.killpg(child.pid, signal.SIGCONT)  # a process that was stopped meanwhile would not learn of it
         timer = threading.Timer(GRACE_S, kill_all)
         timer.daemon = True
         timer.start()

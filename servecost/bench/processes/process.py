@@ -1,7 +1,9 @@
-"""Starts and stops processes so that none outlives the bench, whatever happens to either.
+"""Starts and ends processes so that none outlives the bench, whatever happens to either.
 
-Owns the life of a process tree. Knows nothing of what runs in it.
+Owns the life of a command. Knows nothing of what runs in it.
 """
+
+from __future__ import annotations
 
 import os
 import signal
@@ -10,27 +12,50 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from servecost.core.serving import Running
 
 KEEPER = Path(__file__).with_name("keeper.py")
 KILLED = 128 + signal.SIGKILL
 
 
-class Process:
-    """A running command with all its descendants, and the file that its output goes to."""
+@dataclass(frozen=True)
+class Command:
+    """A command to be run.
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        """Start the command; its output is appended to ``log``."""
-        self.name = name
-        self.log = log
-        with log.open("ab") as output:
+    Attributes:
+        name: what its process is called in messages.
+        words: program and arguments.
+        environment: the variables that it needs besides the inherited ones.
+        log: the file that its output is appended to.
+        folder: the folder that it is started in; this process's own if None.
+    """
+
+    name: str
+    words: Sequence[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+class Process(Running):
+    """A running command with all its descendants."""
+
+    def __init__(self, command: Command) -> None:
+        """Start the command."""
+        self.name = command.name
+        self.log = command.log
+        with command.log.open("ab") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(KEEPER), *command],
+                [sys.executable, "-S", "-E", str(KEEPER), *command.words],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-                start_new_session=True,  # Ctrl-C reaches the bench alone, which then stops its processes in order
+                cwd=command.folder,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **command.environment},
+                start_new_session=True,  # Ctrl-C reaches the bench alone, which then ends its processes in order
             )
 
     @property
@@ -38,10 +63,10 @@ class Process:
         """The id of the process whose descendants the command and all that it starts are."""
         return self._keeper.pid
 
-    def tell(self, line: str) -> None:
-        """Write a line to the command's standard input; in vain if it has ended."""
+    def write_line(self, line: str) -> None:
+        """Write a line to the command's standard input; do nothing if it has ended."""
         assert self._keeper.stdin is not None
-        if self._keeper.stdin.closed:  # it was stopped
+        if self._keeper.stdin.closed:  # ``end`` was called
             return
         with suppress(BrokenPipeError):
             self._keeper.stdin.write(line.encode() + b"\n")
@@ -59,7 +84,7 @@ class Process:
         except subprocess.TimeoutExpired:
             return None
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End the command and all its descendants: asked first, killed after the keeper's grace."""
         self._keeper.terminate()
         self._keeper.wait()
@@ -69,32 +94,48 @@ class Process:
 
     def last_lines(self, count: int = 5) -> str:
         """Return the end of the log, where a failed start says why."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join(line for line in lines[-count:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+    def describe_end(self) -> str:
+        """Return in a few words how the command ended, once it has."""
+        exit_code = self.exit_code
+        killed = ", killed: by the kernel, if memory ran out" if exit_code == KILLED else ""
+        return f"ended with exit code {exit_code}{killed}"
+
+    def describe_log(self) -> str:
+        """Return the end of the log with its path."""
+        return f"last lines of {self.log}:\n{self.last_lines()}"
+
+    def explain_end(self) -> str:
+        """Return in one line why the command ended: the last line of its log, and the log's path."""
+        return f"{self.name} {self.describe_end()}: {self.last_lines(1) or 'it printed nothing'} (log: {self.log})"
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[Process]:
+def running(command: Command) -> Iterator[Process]:
     """Run a command for as long as the ``with`` block lasts, and in no case longer."""
-    process = Process(name, command, environment, log)
+    process = Process(command)
     try:
         yield process
     finally:
-        process.stop()
+        process.end()
 
 
-def ending(exit_code: int) -> str:
-    """Return how a process has ended, in a few words."""
-    killed = exit_code == KILLED
-    return f"ended with exit code {exit_code}" + (", killed: by the kernel, if memory ran out" if killed else "")
+def free_ports(count: int) -> tuple[int, ...]:
+    """Return loopback ports that nothing listens on, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return tuple(int(probe.getsockname()[1]) for probe in probes)
+    finally:
+        for probe in probes:
+            probe.close()
 
 
 def free_port() -> int:
     """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 def is_taken(port: int) -> bool:

@@ -1,7 +1,7 @@
-"""Watches memory and disk while a run is made, so that a cell that is too large for the machine is told, not endured.
+"""Watches memory and disk while a run is made, so that a cell that is too large for the machine ends with a reason.
 
-Owns the limits, and what a manifest says of them. A machine that swaps measures its disk; one whose memory is at an end
-has the kernel kill something, which need not be what took it.
+Owns the limits and their readings. A machine that swaps measures its disk; when memory runs out, the kernel kills a
+process, which need not be the one that used it.
 """
 
 import tempfile
@@ -17,13 +17,13 @@ INTERVAL_S = 0.25
 MEMORY_LEAST = 0.05
 # Pages that nobody has used for long may be swapped out at any time; more than so much is a want of memory.
 SWAPPED_MOST_MIB = 64
-# Of the results folder, and of the folder for temporary files: fastDeploy's queue there holds all requests in flight.
+# Of the results folder, and of the folder for temporary files, where a system may queue all requests in flight.
 DISK_LEAST_MIB = 32
 MIB, GIB = 2**20, 2**30
 
 
 class Watch:
-    """What a run leaves of the machine's memory and disk, from its begin to now."""
+    """The memory and disk that were free since the run began."""
 
     def __init__(self, folder: Path) -> None:
         """``folder`` is where the run's files are written."""
@@ -34,7 +34,7 @@ class Watch:
         self._looked_s = float("-inf")
 
     def look(self) -> Verdict:
-        """Return whether the machine still has what it needs; may be called often."""
+        """Return whether enough memory and disk are free now; cheap enough to be called often."""
         if time.monotonic() - self._looked_s < INTERVAL_S:
             return VALID
         self._looked_s = time.monotonic()
@@ -55,11 +55,11 @@ class Watch:
 
     @property
     def swapped_mib(self) -> float:
-        """What has been swapped out since the begin."""
+        """MiB swapped out since the run began."""
         return (self._swapped_bytes - self._swapped_before_bytes) / MIB
 
     def found(self) -> dict[str, float]:
-        """Return the least memory and disk that were free and what was swapped out, for the manifest."""
+        """Return the lowest free memory and disk, and what was swapped out, for the manifest."""
         return {
             "memory_free_least_gib": round(self._memory_bytes / GIB, 2),
             "swapped_out_mib": round(self.swapped_mib, 1),

@@ -1,1 +1,1 @@
-"""Runs of a master and workers: the messages between the two, and each end of them."""
+"""The two ends of a run with many processes: the master directs it, its workers send the requests."""

@@ -1,6 +1,6 @@
-"""A worker's part in a distributed run: its section, conducted by the master.
+"""A worker's part in a distributed run, which the master directs.
 
-Owns the worker's end of the messages between the two (``_remote`` has the other).
+Owns the worker's end of the messages (``master_end`` has the other).
 """
 
 import time
@@ -13,111 +13,118 @@ from locust.runners import WorkerRunner
 from servecost.core.recipe import Recipe
 from servecost.core.verdicts import Verdict
 from servecost.load import cpu_use
-from servecost.load.distributed.master_end import MESSAGE
-from servecost.load.leases import Lease
-from servecost.load.run_spec import Brief, Participant, example_digest, join
-from servecost.load.worker_share import Section
+from servecost.load.distributed import messages
+from servecost.load.distributed.master_end import SAME_VERSION
+from servecost.load.distributed.messages import MESSAGE
+from servecost.load.run_spec import LoadUser, RunSpec, attach
+from servecost.load.worker_share import WorkerShare
 
 PROGRESS_S = 1.0
 RECORDS_PER_MESSAGE = 5000
 
 
-class Worker:
-    """Takes part in every run that the master conducts."""
+class WorkerEnd:
+    """Takes part in every run of the master's."""
 
     def __init__(self, environment: Environment, recipe: Recipe, runner: WorkerRunner) -> None:
         self._environment = environment
-        self._user_class = cast(type[Participant], environment.user_classes[0])
+        self._user_class = cast(type[LoadUser], environment.user_classes[0])
         self._recipe = recipe
         self._runner = runner
         self._run = ""
-        self._section: Section | None = None
-        self._released_ns: int | None = None
+        self._share: WorkerShare | None = None
         runner.register_message(MESSAGE, self._on_message)
 
-    # What the section tells, in the order of a run.
+    # Events of this process's share, in the order of a run.
 
-    def arrived(self, users: int) -> None:
-        """Pass on that so many users are ready."""
-        self._tell("arrived", users=users)
+    def on_users_ready(self, users: int) -> None:
+        """Send the number of ready users to the master."""
+        self._send(messages.UsersReady(users))
 
-    def refused(self, verdict: Verdict, is_host: bool) -> None:
-        """Pass on that a user cannot take part."""
-        self._tell("refused", rule=verdict.rule, reason=verdict.reason, is_host=is_host)
+    def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
+        """Send the master the reason why the run cannot be made."""
+        self._send(messages.Refused(verdict, is_misuse))
 
-    def wants(self) -> None:
-        """Ask for more requests."""
-        self._tell("wants")
+    def on_requests_low(self) -> None:
+        """Ask the master for more requests."""
+        self._send(messages.RequestsLow())
 
-    def abandoned(self) -> None:
-        """Pass on that no further request is issued."""
-        self._tell("abandoned")
+    def on_abandoned(self) -> None:
+        """Tell the master that no further request is issued."""
+        self._send(messages.Abandoned())
 
-    def done(self, last_answered_ns: int | None) -> None:
-        """Pass on that nothing more comes, and how long ago the last answer came."""
-        effort = cpu_use.since(self._before)
-        if last_answered_ns is None or self._released_ns is None:
-            self._tell("done", ago_ns=None, span_ns=None, effort=effort)
+    def on_done(self, last_answered_ns: int | None) -> None:
+        """Tell the master that all requests have ended, and how long ago the last answer arrived."""
+        used = cpu_use.read_since(self._before)
+        released_ns = None if self._share is None else self._share.released_ns
+        if last_answered_ns is None or released_ns is None:
+            self._send(messages.Done(None, None, used))
         else:
-            span_ns = last_answered_ns - self._released_ns
             ago_ns = time.perf_counter_ns() - last_answered_ns
-            self._tell("done", ago_ns=ago_ns, span_ns=span_ns, effort=effort)
+            self._send(messages.Done(ago_ns, last_answered_ns - released_ns, used))
 
-    def _tell(self, what: str, **data: Any) -> None:
-        self._runner.send_message(MESSAGE, {"run": self._run, "what": what, **data})
+    def _send(self, message: messages.Sent) -> None:
+        self._send_about(self._run, message)
 
-    # What the master tells.
+    def _send_about(self, run: str, message: messages.Sent) -> None:
+        self._runner.send_message(MESSAGE, messages.pack(run, message))
+
+    # Messages of the master.
 
     def _on_message(self, msg: Any, **_: Any) -> None:
-        data = msg.data
-        if data["what"] == "brief":
-            self._accept(**{name: value for name, value in data.items() if name != "what"})
-        elif data["run"] != self._run or self._section is None:
-            return
-        elif data["what"] == "release":
-            self._before = cpu_use.now()
-            self._released_ns = time.perf_counter_ns()
-            self._section.supply(Lease(*data["lease"]))
-            self._section.released.set()
-            gevent.spawn(self._tell_progress, self._section)
-        elif data["what"] == "supply":
-            self._section.supply(Lease(*data["lease"]))
-        elif data["what"] == "abandon":
-            self._section.abandon(is_told=True)
-        elif data["what"] == "collect":
-            self._report(self._section)
-        elif data["what"] == "dismiss":
-            self._section = None
-            self._user_class.retire()
+        run, message = messages.unpack(msg.data)
+        match message:
+            case messages.Prepare(spec):
+                self._prepare(spec)
+            case messages.Unknown(kind):
+                problem = f"does not know the master's message '{kind}': {SAME_VERSION}"
+                self._send_about(run, messages.Failed(problem))
+            case _ if run == self._run and self._share is not None:
+                self._handle(message, self._share)
 
-    def _accept(self, **data: Any) -> None:
-        """Prepare for a run, unless that has been done or cannot be."""
-        if data["run"] == self._run:
-            return
-        brief = Brief(**data)
-        self._run, self._released_ns, self._section = brief.run, None, None
-        self._before = cpu_use.now()  # of a section without a request, which is done when it is released
-        if brief.example_digest != example_digest(self._recipe):
-            self._tell("briefed", problem=f"has other inputs for {self._recipe.name} than the master: update its files")
-            return
-        self._tell("briefed", problem="")
-        self._section = join(self._user_class, self._recipe, brief, self)
+    def _handle(self, message: messages.Sent, share: WorkerShare) -> None:
+        match message:
+            case messages.Release(lease):
+                self._before = cpu_use.read()
+                share.release(lease, time.perf_counter_ns())
+                gevent.spawn(self._send_progress, share)
+            case messages.Supply(lease):
+                share.supply(lease)
+            case messages.Abandon():
+                share.abandon(notify=False)
+            case messages.Collect():
+                self._send_records(share)
+            case messages.Detach():
+                self._share = None
+                self._user_class.detach_run()
 
-    def _tell_progress(self, section: Section) -> None:
-        """Say once a second how far the section is, so that something is known should this process die."""
-        while section is self._section and not section.is_closed:
-            self._tell("progress", tally=section.tally)
+    def _prepare(self, spec: RunSpec) -> None:
+        """Get ready for a run, unless that has been done or is impossible."""
+        if spec.run == self._run:
+            return
+        self._run, self._share = spec.run, None
+        self._before = cpu_use.read()  # a share without requests may be done before it is released
+        if spec.inputs_digest != self._recipe.inputs.digest:
+            problem = f"has other inputs for {self._recipe.name} than the master: update its files"
+            self._send(messages.Failed(problem))
+            return
+        self._send(messages.Accepted())
+        self._share = attach(self._user_class, self._recipe, spec, self)
+
+    def _send_progress(self, share: WorkerShare) -> None:
+        """Send the tally once a second: should this process die, the master has its last one."""
+        while share is self._share and not share.is_closed:
+            self._send(messages.Progress(share.tally))
             gevent.sleep(PROGRESS_S)
 
-    def _report(self, section: Section) -> None:
-        """Hand in everything, Locust's statistics first: the master has both whole when the last part is there."""
-        section.close()
+    def _send_records(self, share: WorkerShare) -> None:
+        """Send all records, after Locust's statistics: with the last part, the master has both completely."""
+        records = share.close()
         statistics: dict[str, Any] = {}
         self._environment.events.report_to_master.fire(client_id=self._runner.client_id, data=statistics)
         self._runner.send_message("stats", statistics)
-        records = section.records.since(self._released_ns or 0)
         for first in range(0, max(1, len(records)), RECORDS_PER_MESSAGE):
             part = [records[place] for place in range(first, min(first + RECORDS_PER_MESSAGE, len(records)))]
-            is_whole = first + len(part) == len(records)
-            self._tell("records", tally=section.tally, records=part, is_whole=is_whole)
+            is_last = first + len(part) == len(records)
+            self._send(messages.RecordsPart(share.tally, part, is_last))
             gevent.sleep(0)

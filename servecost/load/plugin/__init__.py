@@ -1,1 +1,1 @@
-"""Where the load meets Locust: its options, events, web interface and CSV files."""
+"""The load within Locust: its options, events, web interface and CSV files."""

@@ -1,6 +1,7 @@
-"""The time before a headless distributed run, while its workers connect: it ends after a stated time, or when told to.
+"""The time before a headless distributed run, while its workers connect.
 
-Owns giving up. Locust's own way out prints no result, and Ctrl-C would show a traceback and leave the workers running.
+Owns the end of the wait: after a limit or on a signal. Locust's own way out prints no result, and Ctrl-C would show a
+traceback and leave the workers running.
 """
 
 import signal
@@ -17,8 +18,8 @@ from servecost.load.outcome import FAILED
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Waiting:
-    """Waits as long as ``--expect-workers-max-wait`` says for as many workers as ``--expect-workers`` says."""
+class AwaitWorkers:
+    """Waits for ``--expect-workers`` workers, at most for ``--expect-workers-max-wait`` seconds."""
 
     def __init__(self, environment: Environment, runner: MasterRunner) -> None:
         options = environment.parsed_options
@@ -26,13 +27,13 @@ class Waiting:
         self._runner = runner
         self._expected = options.expect_workers
         limit_s = options.expect_workers_max_wait
-        options.expect_workers_max_wait = 0  # Locust is not to give up before this does
+        options.expect_workers_max_wait = 0  # Locust must not give up first
         self._handlers = [gevent.signal_handler(number, self._give_up, "interrupted") for number in ENDING_SIGNALS]
         self._limit = gevent.spawn_later(limit_s, self._give_up, f"gave up after {limit_s} s") if limit_s else None
         environment.events.test_start.add_listener(self._end)
 
     def _end(self, **_: Any) -> None:
-        """Leave the signals to Locust: the workers are here."""
+        """Leave the signals to Locust: the workers are connected."""
         if self._limit:
             self._limit.kill(block=False)
         for handler in self._handlers:

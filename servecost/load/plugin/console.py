@@ -1,17 +1,17 @@
-"""The account of a run on the console."""
+"""The ledger of a run on the console."""
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from servecost.load.ledger import Seen
+from servecost.load.ledger import ServerCount
 from servecost.load.outcome import Outcome
 
-WIDTH = 150  # a table that a log file or a pipe has cut would be no account
+WIDTH = 150  # whatever the terminal: a log file or a pipe must not cut the table
 
 
 def print_ledger(outcome: Outcome) -> None:
-    """Print what each worker was given and what came of it, and what the server says of it."""
+    """Print what each worker was given, what became of it, and what the server counted."""
     table = Table(box=box.SIMPLE_HEAD, title=f"Ledger of {outcome.name}", title_justify="left", show_footer=True)
     ledger, total = outcome.ledger, outcome.ledger.total
     table.add_column("Worker", footer="total")
@@ -23,20 +23,18 @@ def print_ledger(outcome: Outcome) -> None:
     table.add_column("Share of\na core", justify="right")
     for number, entry in enumerate(ledger.entries.values()):
         span = "" if entry.span_ns is None else f"{entry.span_ns / 1e9:.6f}"
-        cpu = "" if entry.effort is None else f"{entry.effort.cpu_share:.0%}"
+        cpu = "" if entry.cpu_use is None else f"{entry.cpu_use.cpu_share:.0%}"
         table.add_row(f"{number} {entry.name}", str(entry.users), *map(str, entry.tally), span, cpu)
     console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
     console.print(table)
     for fault in ledger.faults:
         console.print(fault)
-    console.print(_testimony(ledger.seen))
+    console.print(_describe(ledger.server_count))
 
 
-def _testimony(seen: Seen) -> str:
-    if seen.requests is None:
-        return f"Server: {seen.note}."
-    sent = str(seen.least) if seen.least == seen.most else f"{seen.least} to {seen.most}"
-    return f"Server: received {seen.requests} requests {seen.note}; sent: {sent}; {_AGREES[seen.agrees]}."
-
-
-_AGREES = {True: "they agree", False: "they DO NOT agree"}
+def _describe(count: ServerCount) -> str:
+    if count.requests is None:
+        return f"Server: {count.note}."
+    sent = str(count.least) if count.least == count.most else f"{count.least} to {count.most}"
+    agreement = "they agree" if count.agrees else "they DO NOT agree"
+    return f"Server: received {count.requests} requests {count.note}; sent: {sent}; {agreement}."

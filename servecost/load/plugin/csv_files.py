@@ -1,6 +1,6 @@
-"""The run in Locust's CSV files: its total as an entry of its own, its requests unrounded, and files that are complete.
+"""The files of a run: its total as an entry of its own in Locust's CSV, its requests unrounded, its ledger.
 
-Owns what is written beside and into Locust's own statistics. Knows nothing of how the run was made.
+Owns what is written into Locust's statistics and beside them. It knows nothing of how the run was made.
 """
 
 import csv
@@ -28,7 +28,7 @@ from servecost.load.outcome import Outcome
 
 
 def log_run(environment: Environment, outcome: Outcome) -> None:
-    """Give the run an entry of its own in Locust's statistics: its wall time in ms; no part of Aggregated."""
+    """Log the run's wall time in ms as an entry of its own in Locust's statistics, which Aggregated leaves out."""
     entry = environment.stats.get(str(outcome.name), RUN_TYPE)
     entry.log(outcome.wall_ns / 1e6, 0)  # type: ignore[arg-type]  # annotated int, but floats are what Locust logs
     if not outcome.is_valid:
@@ -36,33 +36,33 @@ def log_run(environment: Environment, outcome: Outcome) -> None:
 
 
 def write_requests(prefix: str, ledger: Ledger) -> None:
-    """Write every request's times, in nanoseconds since the release reached its worker, unrounded, in their order."""
+    """Write a row for each request, in order: its times are unrounded, in ns since the release reached its worker."""
     rows = ((record.request, worker, *record[1:]) for worker, record in ledger.records())
     csv_files.write_table(Path(prefix + REQUESTS_SUFFIX), REQUESTS_COLUMNS, rows)
 
 
 def write_ledger(prefix: str, outcome: Outcome) -> None:
-    """Write the run's account: a row for each worker, and one for all of them."""
+    """Write the run's ledger: a row for each worker, and one for all of them."""
     csv_files.write_table(Path(prefix + LEDGER_SUFFIX), LEDGER_COLUMNS, ledger_rows(outcome))
 
 
 def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of a run's account, by LEDGER_COLUMNS."""
-    ledger, seen = outcome.ledger, outcome.ledger.seen
+    """Yield the rows of a run's ledger, by LEDGER_COLUMNS."""
+    ledger, count = outcome.ledger, outcome.ledger.server_count
     for number, entry in enumerate(ledger.entries.values()):
         span_s = "" if entry.span_ns is None else entry.span_ns / 1e9
-        shares = ("", "") if entry.effort is None else (entry.effort.cpu_share, entry.effort.wait_share)
+        shares = ("", "") if entry.cpu_use is None else (entry.cpu_use.cpu_share, entry.cpu_use.wait_share)
         yield (number, entry.name, entry.users, *entry.tally, span_s, *shares, "", "", "", entry.fault)
     wall_s = outcome.wall_ns / 1e9 if outcome.is_answered else ""
-    server = ("", "", "") if seen.requests is None else (seen.requests, seen.least, seen.most)
+    server = ("", "", "") if count.requests is None else (count.requests, count.least, count.most)
     yield (TOTAL, "", ledger.users, *ledger.total, wall_s, "", "", *server, outcome.verdict.reason)
 
 
 def write_run(prefix: str, outcome: Outcome) -> None:
-    """Write what the run was, when it was, on which clocks, and the verdict on it."""
+    """Write the run's parameters, its total, its times on both clocks, and its verdict."""
     content = {
         "schema_version": SCHEMA_VERSION,
-        "run": outcome.run,  # the first part of its requests' unique ids
+        "run": outcome.run,  # the ids of its requests begin with it
         "name": str(outcome.name),
         **asdict(outcome.name),
         "requests": outcome.load.requests,
@@ -80,7 +80,7 @@ def write_final_stats(environment: Environment, prefix: str) -> None:
     """Write Locust's statistics once more, at the very end.
 
     Locust writes its CSV files once a second and not when it ends: the last second of a run would be missing. The
-    files are replaced, so that what Locust still holds in its buffers goes nowhere.
+    files are replaced, so that Locust's buffers, written later, reach only the files that were there before.
     """
     stats = StatsCSV(environment, PERCENTILES_TO_REPORT)
     csv_files.replace(Path(prefix + "_stats.csv"), lambda file: stats.requests_csv(csv.writer(file)))

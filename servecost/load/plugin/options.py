@@ -1,48 +1,66 @@
-"""The options that the load adds to Locust's own, and the check of those that it relies on.
+"""The options that the load adds to Locust's own, and the check of those of Locust's that it relies on.
 
-No option names a file or a command: Locust's web UI accepts every option from whoever reaches it.
+No option names a file or a command: Locust's web interface accepts every option from anyone who reaches it.
 """
 
 import sys
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import Runner, WorkerRunner
 
+from servecost.core import systems
 from servecost.core.options import at_least
+from servecost.core.overhead import EXAMPLES, WARM_UPS
+from servecost.core.system import LOOPBACK
 
 # Locust itself warns that faster spawning "is known to sometimes cause issues".
 SPAWN_RATE_MAX = 100
-LOOPBACK = "127.0.0.1"
 WORKERS_MAX_WAIT_S = 120
 
 
-# The load's own options: the least value, the default, and what the help and the web form say.
-_LOAD = {
-    "batch_size": (1, 1, "Examples in one request"),
-    "examples": (1, 10000, "Examples in the run"),
-    "warm_ups": (0, 3, "Untimed requests of one example that each user sends first"),
-    "request_timeout": (1, 1800, "Seconds to wait for an answer"),
+class Number(NamedTuple):
+    """An option that is a whole number.
+
+    Attributes:
+        least: the least value.
+        default: the value without the option.
+        help: what the help and the web form say.
+    """
+
+    least: int
+    default: int
+    help: str
+
+
+NUMBERS = {
+    "batch_size": Number(1, 1, "Examples in one request"),
+    "examples": Number(1, EXAMPLES, "Examples in the run"),
+    "warm_ups": Number(0, WARM_UPS, "Untimed requests of one example that each user sends first"),
+    "request_timeout": Number(1, 1800, "Seconds to wait for an answer"),
 }
-LOAD_OPTIONS = {name: least for name, (least, _, _) in _LOAD.items()}
+SYSTEM = "system"
 
 
 def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
-    """Add the load's options to Locust's command line and web form, and change defaults that do harm.
+    """Add the load's options to Locust's command line and web form, and replace defaults that do harm.
 
     Locust would listen to the whole network, with no login, and would wait for workers for ever.
     """
     parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK, expect_workers_max_wait=WORKERS_MAX_WAIT_S)
-    for name, (least, default, help_text) in _LOAD.items():
-        option = "--" + name.replace("_", "-")
-        # Not in a group of its own: Locust's web form shows what is added to the parser itself.
-        parser.add_argument(option, type=at_least(least), default=default, help=f"{help_text}; default {default}")
+    # Not in a group of their own: Locust's web form shows only what is added to the parser itself.
+    for name, number in NUMBERS.items():
+        option, help_text = "--" + name.replace("_", "-"), f"{number.help}; default {number.default}"
+        parser.add_argument(option, type=at_least(number.least), default=number.default, help=help_text)
+    default = systems.default()
+    help_text = f"System that serves the recipe; default {default}"
+    parser.add_argument("--" + SYSTEM, choices=systems.available(), default=default, help=help_text)
 
 
 def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
-    """Stop the process with one line and exit code 2 when the options cannot make a run."""
+    """Stop the process with one line and exit code 2 if no run can be made with the options."""
     options = environment.parsed_options
     assert options is not None
     if len(environment.user_classes) != 1:
@@ -50,7 +68,7 @@ def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
         stop(f"a run has one user class, but these are loaded: {names}; name one of them on the command line")
     environment.reset_stats = False  # it would drop requests from the counts, and there is no ramp-up to forget
     if isinstance(runner, WorkerRunner):
-        return  # the master has these
+        return  # the master has the options
     if options.num_users is not None and options.num_users < 1:
         stop(f"argument -u/--users: {options.num_users} is not a whole number from 1 up")
     if options.headless and not is_address(environment.host):
@@ -60,7 +78,7 @@ def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
 
 
 def is_address(host: str | None) -> bool:
-    """Say whether ``host`` is an address that a user can connect to."""
+    """Return whether ``host`` is an address that a user can connect to."""
     parts = urlsplit(host or "")
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 

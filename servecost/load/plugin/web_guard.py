@@ -1,7 +1,7 @@
-"""What the web interface is asked, before Locust answers: only the load's own fields, with values that make a run.
+"""The check of every request to Locust's web interface: only the load's own fields, with values that make a run.
 
-Owns the refusals. Locust takes any of its options from whoever reaches the port, files to write among them, from pages
-of other sites too, and answers a wrong value with an exception's text.
+Owns the refusals. Locust takes any of its options from anyone who reaches the port, files to write among them, even
+from pages of other sites, and answers a wrong value with an exception's text.
 """
 
 from argparse import ArgumentTypeError
@@ -12,71 +12,86 @@ from flask import Response, jsonify, request
 from locust.env import Environment
 from locust.web import WebUI
 
+from servecost.core import systems
 from servecost.core.options import at_least
+from servecost.core.system import LOOPBACK
 from servecost.load.plugin.conductor import Conductor
-from servecost.load.plugin.options import LOAD_OPTIONS, LOOPBACK, is_address
-from servecost.load.server_count import Busy, Witness
+from servecost.load.plugin.options import NUMBERS, SYSTEM, is_address
+from servecost.load.server_count import Busy, ServerCounter
 
 READY_LIMIT_S = 15
 POLL_S = 0.1
 OWN_NAMES = (LOOPBACK, "localhost", "::1")
-# What a start may set besides the load's own options; Locust checks these.
+# What a start may set besides the load's own options; Locust checks the values.
 LOCUST_FIELDS = ("user_count", "spawn_rate", "host", "run_time", "profile")
 
 
 def guard(web_ui: WebUI, environment: Environment, conductor: Conductor) -> None:
-    """Have every request to the web interface checked before it is answered."""
+    """Have every request to the web interface checked before Locust answers it."""
     assert web_ui.app is not None
 
     @web_ui.app.before_request
     def refuse() -> Response | tuple[str, int] | None:
-        if problem := _foreign(web_ui):
+        if problem := _find_foreign_origin(web_ui):
             return f"refused: {problem}\n", 403
         if request.path.endswith("/user"):
             return "refused: a user class cannot be changed from the web interface\n", 403
         if request.path.endswith("/stats/reset") and conductor.is_running:
             return "refused: the statistics are part of the run that is in progress\n", 409
-        if request.path.endswith("/swarm") and (problem := _no_start(environment, conductor)):
+        if request.path.endswith("/swarm") and (problem := _find_problem(environment, conductor)):
             return jsonify({"success": False, "message": problem, "host": environment.host})
         return None
 
 
-def _foreign(web_ui: WebUI) -> str:
-    """Return why the request may come from another site's page, or nothing."""
+def _find_foreign_origin(web_ui: WebUI) -> str:
+    """Return why the request may come from another site's page; nothing if it does not."""
     origin, own = request.headers.get("Origin"), request.host
     if origin and urlsplit(origin).netloc != own:
         return f"it comes from a page of {origin}"
     if web_ui.host == LOOPBACK and urlsplit(f"//{own}").hostname not in OWN_NAMES:
-        return f"it is addressed to {own}"  # a foreign name that has been made to point here
+        return f"it is addressed to {own}"  # another site's name can be made to point here
     return ""
 
 
-def _no_start(environment: Environment, conductor: Conductor) -> str:
-    """Return why no run can be started with the form's values, in one line that the form shows, or nothing."""
+def _find_problem(environment: Environment, conductor: Conductor) -> str:
+    """Return in one line, which the form shows, why no run can be started with its values; nothing if one can."""
     for name, value in request.form.items():
-        if problem := _wrong(name, value, environment):
+        if problem := _find_problem_of_field(name, value, environment):
             return problem
     with gevent.Timeout(READY_LIMIT_S, False):
         while not conductor.is_running and not conductor.is_ready:
-            gevent.sleep(POLL_S)  # workers need some time to come back from the run before
+            gevent.sleep(POLL_S)  # workers need some time to become idle after a run
     if conductor.is_running:
         return "A run is in progress: wait for its end, or stop it first"
     if not conductor.is_ready:
         return "Not all expected workers are connected: start them first"
-    try:  # here and not only once Locust has begun: its Stop would not find a run that is about to begin
-        Witness(request.form.get("host") or environment.host or "").wait_until_quiet()
+    return _find_other_users(environment)
+
+
+def _find_other_users(environment: Environment) -> str:
+    """Return who else uses the server; asked before Locust starts, because its Stop ends no run that is only due."""
+    assert environment.parsed_options is not None
+    host = request.form.get("host") or environment.host or ""
+    system = systems.load(request.form.get(SYSTEM) or environment.parsed_options.system)
+    try:
+        ServerCounter(host, system.request_count).wait_until_quiet()
     except Busy as error:
         return str(error)
     return ""
 
 
-def _wrong(name: str, value: str, environment: Environment) -> str:
+def _find_problem_of_field(name: str, value: str, environment: Environment) -> str:
     title = name.replace("_", " ").capitalize()
-    least = 1 if name == "user_count" else LOAD_OPTIONS.get(name)
+    least = 1 if name == "user_count" else NUMBERS[name].least if name in NUMBERS else None
     if least is not None:
         try:
             at_least(least)(value)
         except ArgumentTypeError as error:
+            return f"{title}: {error}"
+    elif name == SYSTEM:
+        try:
+            systems.load(value)
+        except systems.UnknownSystem as error:
             return f"{title}: {error}"
     elif name == "host" and not is_address(value):
         return f"{title}: {value!r} is no server's address; give one, like http://127.0.0.1:8080"

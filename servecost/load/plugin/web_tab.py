@@ -1,7 +1,7 @@
-"""The runs of this session in a tab of Locust's web interface: a row for each, beside the baseline if one is known.
+"""The tab of Locust's web interface with this session's runs: a row for each, beside its baseline if one is known.
 
-Owns what the tab shows. The environment variable ``BASELINE_CSV`` names a file that a baseline script has written, on
-this machine; it is read anew for every row, so that a baseline can be measured meanwhile.
+Owns the tab's content. The environment variable ``BASELINE_CSV`` names a file that a baseline script wrote on this
+machine; it is read again for every row, so that a baseline can be measured meanwhile.
 """
 
 import csv
@@ -9,87 +9,108 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from flask import Response, request
 from locust.web import WebUI
 
 from servecost.core.layout import BASELINE_COLUMNS
+from servecost.core.overhead import EXAMPLES, overhead_s, per_examples
 from servecost.load.outcome import Outcome
 from servecost.load.plugin.conductor import Conductor
 
 KEY = "overhead"
-PER = 10_000
-COLUMNS = {
-    "name": "Run",
-    "recipe": "Recipe",
-    "batch_size": "Batch size",
-    "concurrency": "Concurrency",
-    "examples": "Examples",
-    "total": "Total [s]",
-    "served": f"Served [s per {PER:,}]",
-    "baseline": f"Baseline [s per {PER:,}]",
-    "overhead": f"Overhead [s per {PER:,}]",
-    "verdict": "Verdict",
-}
 UNKNOWN = "not known"
 NONE = "—"
 
 
-def show(web_ui: WebUI, conductor: Conductor) -> None:
-    """Add the tab, its content, and its file to Locust's web interface."""
+class Row(NamedTuple):
+    """The row of a run, as the page shows it; the first field is the run's number, which Locust calls its name."""
+
+    name: int
+    recipe: str
+    batch_size: int
+    concurrency: int
+    examples: int
+    total: str
+    served: str
+    baseline: str
+    overhead: str
+    verdict: str
+
+
+TITLES = Row._make(
+    (
+        "Run",
+        "Recipe",
+        "Batch size",
+        "Concurrency",
+        "Examples",
+        "Total [s]",
+        f"Served [s per {EXAMPLES:,}]",
+        f"Baseline [s per {EXAMPLES:,}]",
+        f"Overhead [s per {EXAMPLES:,}]",
+        "Verdict",
+    )
+)._asdict()
+
+
+def add_tab(web_ui: WebUI, conductor: Conductor) -> None:
+    """Add the tab, its rows, and their CSV file to Locust's web interface."""
     assert web_ui.app is not None
     web_ui.template_args["extended_tabs"] = [{"title": "Overhead", "key": KEY}]
-    structure = [{"key": key, "title": title} for key, title in COLUMNS.items()]
+    structure = [{"key": key, "title": title} for key, title in TITLES.items()]
     web_ui.template_args["extended_tables"] = [{"key": KEY, "structure": structure}]
     web_ui.template_args["extended_csv_files"] = [{"href": f"/{KEY}/csv", "title": "Download overhead CSV"}]
 
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
 
     def add_row(outcome: Outcome) -> None:
-        """Reckon the row of a run once: the page asks every two seconds, in the middle of the next run, too."""
-        rows.append(row(len(rows) + 1, outcome, baseline_s(os.environ.get("BASELINE_CSV", ""), outcome)))
+        """Compute the row of a run once: the page asks every two seconds, in the middle of the next run, too."""
+        rows.append(row_of(len(rows) + 1, outcome, find_baseline_s(os.environ.get("BASELINE_CSV", ""), outcome)))
 
     conductor.listeners.append(add_row)
 
     @web_ui.app.after_request
     def add_rows(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
-            content = {**(response.get_json() or {}), "extended_stats": [{"key": KEY, "data": rows}]}
+            data = [row._asdict() for row in rows]
+            content = {**(response.get_json() or {}), "extended_stats": [{"key": KEY, "data": data}]}
             response.set_data(json.dumps(content))
         return response
 
     def csv_file() -> Response:
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+        csv.writer(text).writerows([Row._fields, *rows])
         headers = {"Content-Disposition": f"attachment;filename={KEY}.csv"}
         return Response(text.getvalue(), mimetype="text/csv", headers=headers)
 
     web_ui.app.add_url_rule(f"/{KEY}/csv", view_func=web_ui.auth_required_if_enabled(csv_file))
 
 
-def row(number: int, outcome: Outcome, baseline: float | None) -> dict[str, Any]:
-    """Return the row of a run, by COLUMNS; what is not known or not valid is said, and never a number."""
-    served = outcome.wall_ns / 1e9 / outcome.load.examples * PER if outcome.is_valid else None
-    overhead = None if served is None or baseline is None else served - baseline
-    return {
-        "name": number,
-        "recipe": outcome.name.recipe,
-        "batch_size": outcome.name.batch_size,
-        "concurrency": outcome.name.users,
-        "examples": outcome.name.examples,
-        "total": f"{outcome.wall_ns / 1e9:.3f}" if outcome.is_valid else NONE,
-        "served": NONE if served is None else f"{served:.3f}",
-        "baseline": UNKNOWN if baseline is None else f"{baseline:.3f}",
-        "overhead": NONE if overhead is None else f"{overhead:+.3f}",
-        "verdict": str(outcome.verdict),
-    }
+def row_of(number: int, outcome: Outcome, baseline_s: float | None) -> Row:
+    """Return the row of a run; a value that is unknown or not valid is a word, never a number."""
+    served_s = per_examples(outcome.wall_ns / 1e9, outcome.load.examples) if outcome.is_valid else None
+    added_s = None if served_s is None or baseline_s is None else overhead_s(served_s, baseline_s)
+    return Row(
+        name=number,
+        recipe=outcome.name.recipe,
+        batch_size=outcome.name.batch_size,
+        concurrency=outcome.name.users,
+        examples=outcome.name.examples,
+        total=f"{outcome.wall_ns / 1e9:.3f}" if outcome.is_valid else NONE,
+        served=NONE if served_s is None else f"{served_s:.3f}",
+        baseline=UNKNOWN if baseline_s is None else f"{baseline_s:.3f}",
+        overhead=NONE if added_s is None else f"{added_s:+.3f}",
+        verdict=str(outcome.verdict),
+    )
 
 
-def baseline_s(path: str, outcome: Outcome) -> float | None:
-    """Return the mean seconds per 10,000 examples of the baseline runs of the same recipe and batch size, if any."""
+def find_baseline_s(path: str, outcome: Outcome) -> float | None:
+    """Return the mean of the baseline runs of the same recipe and batch size in a file; None if there are none.
+
+    In seconds per 10,000 examples.
+    """
     if not path or not Path(path).is_file():
         return None
     with Path(path).open() as file:
@@ -97,5 +118,6 @@ def baseline_s(path: str, outcome: Outcome) -> float | None:
         if tuple(reader.fieldnames or ()) != BASELINE_COLUMNS:
             return None
         same = (outcome.name.recipe, str(outcome.name.batch_size))
-        runs = [float(r["total_s"]) / int(r["examples"]) for r in reader if (r["recipe"], r["batch_size"]) == same]
-    return sum(runs) / len(runs) * PER if runs else None
+        rows = [row for row in reader if (row["recipe"], row["batch_size"]) == same]
+    runs_s = [float(per_examples(float(row["total_s"]), int(row["examples"]))) for row in rows]
+    return sum(runs_s) / len(runs_s) if runs_s else None

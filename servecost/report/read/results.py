@@ -1,6 +1,6 @@
-"""Reads results, from a folder of runs or from published ones.
+"""Reads results, from a folder of runs or from published tables.
 
-Owns which of the two a folder is, and the refusal to merge what is unlike.
+Owns which of the two a folder is, and the refusal to merge runs that were made under different conditions.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ import pandas as pd
 
 from servecost.core import manifest
 from servecost.report.read import published, runs
-from servecost.report.read.tables import NoResults, Results
+from servecost.report.read.tables import WITHDRAWN_KEY, NoResults, Results
 
-__all__ = ["NoResults", "Results", "read", "standing"]
+__all__ = ["NoResults", "Results", "not_withdrawn", "read"]
 
 
 def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
@@ -24,17 +24,17 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
     """
     found = published.read(folder) if published.is_there(folder) else runs.read(folder)
     try:
-        pooled = manifest.check_alike([content["conditions"] for content in found.manifests], allowed)
+        pooled = manifest.check_alike([each.conditions for each in found.made_with], allowed)
     except manifest.Unlike as error:
         raise NoResults(
-            f"{folder} holds runs that were made under different conditions: {error}; keep them in folders of their "
-            "own, or insist with --allow-different FIELD"
+            f"{folder} holds runs that were made under different conditions: {error}; keep them in separate folders, "
+            "or override the check with --allow-different FIELD"
         ) from error
     return replace(found, pooled=pooled)
 
 
-def standing(found: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one of the tables that are of no withdrawn cell."""
-    withdrawn = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
-    keys = table[["recipe", "batch_size"]].itertuples(index=False, name=None)
-    return table[[key not in withdrawn for key in keys]]
+def not_withdrawn(found: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one of the tables whose recipe and batch size are not withdrawn."""
+    withdrawn = set(found.withdrawn[WITHDRAWN_KEY].itertuples(index=False, name=None))
+    keys = table[WITHDRAWN_KEY].itertuples(index=False, name=None)
+    return table.loc[[key not in withdrawn for key in keys]]  # without .loc, an empty list would select columns

@@ -1,70 +1,72 @@
-"""A results folder as tables: what the files of its runs say.
+"""A results folder as tables: what the files of its runs say, for every run that was planned.
 
-Owns reading them, and the verdicts that need nothing but one run's files. A run that is not there, that broke a rule,
-or whose files are damaged has a row that says so, and no number.
+Owns the way from files to tables. What one run's files say of it is read by ``arms``.
 """
 
-import io
-import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from servecost.core import csv_files, layout, manifest
-from servecost.core.layout import RunName
-from servecost.core.verdicts import VALID, Verdict
+from servecost.core import layout, manifest
+from servecost.core.overhead import requests_of
 from servecost.report import attribution
-from servecost.report.attribution import STAGES
+from servecost.report.read import arms
+from servecost.report.read import requests as own_requests
+from servecost.report.read.made_with import MadeWith
 from servecost.report.read.tables import (
     BASELINE_COLUMNS,
     CELL,
     DIRECT_CALLS_COLUMNS,
     INSTRUMENT_COLUMNS,
-    NOTED,
     PART,
+    QUANTILES,
+    RESOURCES,
     ROW,
     RUN_CALLS_COLUMNS,
     SERVED_COLUMNS,
-    STAGES_COLUMNS,
+    VERDICT,
     WITHDRAWN_COLUMNS,
     NoResults,
     Results,
     read_csv,
+    whole_rows,
 )
 
 
 def read(folder: Path) -> Results:
     """Return the content of a results folder. Raises NoResults if it is none, or its plan is damaged."""
     plan = _plan(folder)
-    parts = plan.drop_duplicates([*PART, "batch_size"]).itertuples()
+    baselines = plan.drop_duplicates([*PART, "batch_size"]).itertuples()
     cells = plan.drop_duplicates(["recipe", "batch_size", "concurrency"]).itertuples()
-    served = pd.DataFrame([_served(folder, row) for row in plan.itertuples()], columns=SERVED_COLUMNS)
+    served = served_table([_served(folder, row) for row in plan.itertuples()])
     valid = list(served[served["rule"] == ""].itertuples())
 
-    def of_each(read: Callable[[Path], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-        """Return what ``read`` finds in the folders of the valid runs, together."""
-        return _together((_keyed(read(cell_folder(folder, row)), ROW, row) for row in valid), columns)
+    def of_valid_runs(read_one: Callable[[Path], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+        """Return what ``read_one`` finds in the folders of the valid served runs, together."""
+        return _together((_keyed(read_one(arms.cell_folder(folder, row)), ROW, row) for row in valid), columns)
 
     return Results(
         plan=plan,
-        baseline=pd.DataFrame([_baseline(folder, row) for row in parts], columns=BASELINE_COLUMNS),
+        baseline=pd.DataFrame([_baseline(folder, row) for row in baselines], columns=BASELINE_COLUMNS),
         served=served,
-        calls=of_each(attribution.calls_by_size, RUN_CALLS_COLUMNS),
+        calls=of_valid_runs(attribution.calls_by_size, RUN_CALLS_COLUMNS),
         direct_calls=_together(
             (_direct_calls(folder, row) for row in plan.drop_duplicates(PART).itertuples()), DIRECT_CALLS_COLUMNS
         ),
-        response_times=_quantiles(of_each(attribution.response_times_ms, CELL), ["response_ms"]).drop(columns="stage"),
-        stages=_quantiles(of_each(attribution.stages_ms, CELL), list(STAGES)),
-        instrument=pd.DataFrame([_instrument(folder, row) for row in cells], columns=INSTRUMENT_COLUMNS),
+        response_times=quantiles_by(CELL, of_valid_runs(own_requests.response_times_ms, [*CELL, "ms"])),
+        stages=quantiles_by([*CELL, "stage"], of_valid_runs(own_requests.stages_ms, [*CELL, "stage", "ms"])),
+        instrument=pd.DataFrame(
+            [(row.recipe, row.batch_size, row.concurrency, arms.null_request_s(folder, row)) for row in cells],
+            columns=INSTRUMENT_COLUMNS,
+        ),
         wall=_together([whole_rows(folder / layout.WALL_CSV)], layout.WALL_COLUMNS),
         idle=_together(
             (whole_rows(path) for path in folder.glob(f"round-*/*/*/{layout.IDLE_CSV}")), layout.IDLE_COLUMNS
         ),
         withdrawn=pd.DataFrame(columns=WITHDRAWN_COLUMNS),
-        manifests=manifest.in_place(folder),
+        made_with=[MadeWith.of(content) for content in manifest.complete(folder)],
         pooled=[],
     )
 
@@ -78,8 +80,55 @@ def _plan(folder: Path) -> pd.DataFrame:
         if list(plan.columns) != list(layout.PLAN_COLUMNS) or plan.isna().any(axis=None):
             raise ValueError("its columns are not those of a plan, or it is cut short")
     except (ValueError, OSError) as error:
-        raise NoResults(f"{path} cannot be read: {error}; `servecost run` writes it anew") from error
+        raise NoResults(f"{path} cannot be read: {error}; `servecost run` writes it again") from error
     return plan
+
+
+def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
+    found = arms.baseline(folder, row)
+    key = row.round, row.recipe, row.system, row.batch_size, row.baseline_examples
+    return (*key, found.total_s, found.verdict.rule, found.verdict.reason)
+
+
+def _served(folder: Path, row: Any) -> dict[str, Any]:
+    found = arms.served(folder, row)
+    return {
+        **found.facts,
+        **{name: getattr(row, name) for name in (*ROW, "examples")},
+        "requests": requests_of(row.examples, row.batch_size),
+        "total_s": found.total_s,
+        "busy_s": found.busy_s,
+        **{name: found.resources.get(name, float("nan")) for name in RESOURCES},
+        "rule": found.verdict.rule,
+        "reason": found.verdict.reason,
+    }
+
+
+def served_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the served table of its rows: ``SERVED_COLUMNS``, with a column for each fact before the resources."""
+    facts = dict.fromkeys(name for row in rows for name in row if name not in SERVED_COLUMNS)
+    last = [*RESOURCES, *VERDICT]
+    return pd.DataFrame(rows, columns=[*(name for name in SERVED_COLUMNS if name not in last), *facts, *last])
+
+
+def _direct_calls(folder: Path, row: Any) -> pd.DataFrame:
+    """Return the mean seconds of a part's separate direct calls; no rows if their file has other columns."""
+    table = whole_rows(arms.part_folder(folder, row) / layout.DIRECT_CALLS_CSV)
+    if list(table.columns) != list(layout.DIRECT_CALLS_COLUMNS):
+        return pd.DataFrame()
+    sizes = table.groupby(["batch_size", "inputs"], as_index=False).agg(
+        call_s=("call_s", "mean"), calls=("call_s", "size")
+    )
+    return _keyed(sizes, PART, row)[DIRECT_CALLS_COLUMNS]
+
+
+def quantiles_by(key: list[str], requests: pd.DataFrame) -> pd.DataFrame:
+    """Return the quantiles of ``ms``, and the number of requests, of each group of requests, in their order."""
+    rows = [
+        (*group, *own_requests.quantiles(own["ms"]).values(), len(own))
+        for group, own in requests.groupby(key, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=[*key, *QUANTILES, "requests"])
 
 
 def _together(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
@@ -89,120 +138,5 @@ def _together(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.Data
 
 
 def _keyed(table: pd.DataFrame, key: list[str], row: Any) -> pd.DataFrame:
-    """Return a table with the part or the run that it is of."""
+    """Return a table with the columns that say which part or run its rows are of."""
     return table.assign(**{name: getattr(row, name) for name in key})
-
-
-def _quantiles(requests: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return quantiles of each of these columns over all requests of a cell: ``STAGES_COLUMNS``."""
-    rows = [
-        (*cell, column, *attribution.quantiles(own[column]).values(), len(own))
-        for cell, own in requests.groupby(CELL, sort=False)
-        for column in columns
-    ]
-    return pd.DataFrame(rows, columns=STAGES_COLUMNS)
-
-
-def _direct_calls(folder: Path, row: Any) -> pd.DataFrame:
-    """Return the mean seconds of a part's separate direct calls; no rows if their file is no such file."""
-    table = whole_rows(part_folder(folder, row) / layout.DIRECT_CALLS_CSV)
-    if list(table.columns) != list(layout.DIRECT_CALLS_COLUMNS):
-        return pd.DataFrame()
-    sizes = table.groupby(["batch_size", "inputs"], as_index=False).agg(
-        call_s=("call_s", "mean"), calls=("call_s", "size")
-    )
-    return _keyed(sizes, PART, row)[DIRECT_CALLS_COLUMNS]
-
-
-def part_folder(folder: Path, row: Any) -> Path:
-    """Return the folder of a recipe and system in one round."""
-    return folder / layout.round_folder(row.round) / str(row.recipe) / str(row.system)
-
-
-def cell_folder(folder: Path, row: Any) -> Path:
-    """Return the folder of a served run."""
-    return part_folder(folder, row) / layout.cell_folder(row.batch_size, row.concurrency)
-
-
-def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
-    part = part_folder(folder, row)
-    key = row.round, row.recipe, row.system, row.batch_size, row.baseline_examples
-    verdict, total_s = _failure(part / layout.BASELINE_FAILURE_JSON.format(row.batch_size)), math.nan
-    try:
-        table = whole_rows(part / layout.BASELINE_CSV)
-        own = table[table["batch_size"] == row.batch_size] if len(table) else table
-        if len(own):
-            total_s, verdict = float(own["total_s"].iloc[-1]), VALID
-            if not total_s > 0 or int(own["examples"].iloc[-1]) != row.baseline_examples:
-                raise ValueError("a row is cut short")
-    except (ValueError, KeyError) as error:
-        verdict = Verdict("files", f"{part / layout.BASELINE_CSV} cannot be read: {error}")
-    return (*key, total_s if verdict.is_valid else math.nan, verdict.rule, verdict.reason)
-
-
-def whole_rows(path: Path) -> pd.DataFrame:
-    """Return the whole rows of a CSV file; none without a file."""
-    whole = csv_files.whole_lines(path)
-    return read_csv(io.StringIO(whole)) if whole else pd.DataFrame()
-
-
-def _served(folder: Path, row: Any) -> tuple[Any, ...]:
-    cell = cell_folder(folder, row)
-    requests = math.ceil(row.examples / row.batch_size)
-    key = row.round, row.recipe, row.system, row.batch_size, row.concurrency, row.examples, requests
-    if not cell.exists():
-        verdict = _failure(cell.with_name(cell.name + ".failed") / layout.FAILURE_JSON)
-        return (*key, math.nan, math.nan, *noted({}), verdict.rule, verdict.reason)
-    verdict, total_s, about = served_run(cell, row)
-    seconds = (total_s, attribution.busy_s(cell)) if verdict.is_valid else (math.nan, math.nan)
-    return (*key, *seconds, *noted(about), verdict.rule, verdict.reason)
-
-
-def noted(about: Mapping[str, Any]) -> list[float]:
-    """Return the numbers of NOTED from a run's manifest."""
-    found = {**about.get("server", {}), **about.get("resources", {})}
-    return [found.get(name, math.nan) for name in NOTED]
-
-
-def served_run(cell: Path, row: Any) -> tuple[Verdict, float, dict[str, Any]]:
-    """Return the verdict on a planned served run, its seconds as Locust's CSV has them, and its manifest.
-
-    NaN and an empty manifest if a file is damaged.
-    """
-    try:
-        content = manifest.checked(cell, layout.REQUIRED_RUN_FILES)
-        total_s = total_of(pd.read_csv(cell / layout.LOCUST_STATS_CSV), row)
-        return Verdict(**content["verdict"]), total_s, content
-    except (manifest.Damaged, ValueError, KeyError) as error:
-        return Verdict("files", str(error)), math.nan, {}
-
-
-def total_of(stats: pd.DataFrame, row: Any) -> float:
-    """Return the seconds of the planned run that Locust's statistics hold. Raises ValueError if they hold another."""
-    run = stats[stats["Type"] == layout.RUN_TYPE]
-    requests = stats[stats["Type"] == "POST"]
-    expected = str(RunName(row.recipe, row.batch_size, row.concurrency, row.examples))
-    if list(run["Name"]) != [expected]:
-        raise ValueError(f"the statistics are of {', '.join(map(str, run['Name'])) or 'no run'}, not of {expected}")
-    if requests["Request Count"].sum() != math.ceil(row.examples / row.batch_size) or requests["Failure Count"].sum():
-        raise ValueError("the statistics count other requests than were planned, or failures")
-    return float(run["Average Response Time"].iloc[0]) / 1000
-
-
-def _failure(path: Path) -> Verdict:
-    """Return the verdict on a run that is not there: why, if that is known."""
-    try:
-        return Verdict(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
-        return Verdict("missing", "it has not been made yet")
-
-
-def _instrument(folder: Path, row: Any) -> tuple[Any, ...]:
-    cell = folder / layout.INSTRUMENT / str(row.recipe) / layout.cell_folder(row.batch_size, row.concurrency)
-    try:
-        manifest.checked(cell, layout.REQUIRED_RUN_FILES)
-        run = json.loads((cell / layout.LOCUST_RUN_JSON).read_text())
-        request_s = run["total_s"] / run["requests"]
-    except (manifest.Damaged, ValueError, KeyError, TypeError):
-        request_s = math.nan
-    return row.recipe, row.batch_size, row.concurrency, request_s

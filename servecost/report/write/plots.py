@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from servecost.core.overhead import EXAMPLES
 from servecost.report.attribution import PARTS
-from servecost.report.overhead import EXAMPLES
-from servecost.report.write.wording import number, signed, system_label
+from servecost.report.write.numbers import number, signed
+from servecost.report.write.wording import system_label
 
 BASELINE_COLOUR = "#9aa0a6"
-# From light to dark with the concurrency; told apart by people who do not see colours, too.
+# From light to dark with the concurrency, so that people who do not see colours can tell them apart.
 CONCURRENCY_COLOURS = ["#7fcdbb", "#2c7fb8", "#253494", "#081d58"]
 PART_COLOURS = {
     "baseline_s": ("baseline", BASELINE_COLOUR),
@@ -114,11 +115,13 @@ def _side_by_side(series: Series) -> Iterator[tuple[str, list[float], list[float
         yield label, where, list(values.dropna()), colour, width
 
 
-def _write(axes: Axes, where: list[float], values: list[float], put: Callable[[float], str]) -> None:
+def _write(axes: Axes, where: list[float], values: list[float], in_words: Callable[[float], str]) -> None:
     """Write each value beside its mark: above, or below if it is negative."""
     for place, value in zip(where, values, strict=True):
         offset, side = ((0, 7), "bottom") if value >= 0 else ((0, -7), "top")
-        axes.annotate(put(value), (place, value), offset, textcoords="offset points", ha="center", va=side, fontsize=8)
+        axes.annotate(
+            in_words(value), (place, value), offset, textcoords="offset points", ha="center", va=side, fontsize=8
+        )
 
 
 def _with_legend(figure: Figure) -> Figure:

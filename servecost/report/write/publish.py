@@ -1,6 +1,6 @@
-"""Publishes results: their tables beside the code, the page, the README's answer, the pictures, the notebook's outputs.
+"""Publishes results: their tables, the page, the README's answer, the pictures, the notebook's outputs.
 
-Owns which files these are. All of them can be made again from the tables alone.
+Owns which files these are. All others can be made again from the tables alone.
 """
 
 from pathlib import Path
@@ -20,7 +20,10 @@ PICTURES = {
 
 
 def publish(folder: Path, root: Path) -> None:
-    """Make a results folder the published one. Raises NoResults if it is none, or is of more than one system."""
+    """Publish a results folder in the repository at ``root``.
+
+    Raises NoResults if it is none, or has results of several systems.
+    """
     found = results.read(folder)
     if len(set(found.plan["system"])) > 1:
         raise results.NoResults(f"{folder} has results of several systems; the page is of one")

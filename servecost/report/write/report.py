@@ -1,6 +1,6 @@
 """Writes a report into a results folder: table.md, table.csv, the plots, and report.html, the executed notebook.
 
-Owns the report's files. What they say comes from ``overhead``, ``text`` and ``plots``.
+Owns the report's files. The numbers come from ``overhead``, the words and the pictures from the modules beside it.
 """
 
 import io
@@ -20,10 +20,10 @@ from nbconvert import HTMLExporter
 
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
-from servecost.report.attribution import QUANTILES
 from servecost.report.read import results
-from servecost.report.read.tables import CELL, NoResults
+from servecost.report.read.tables import CELL, QUANTILES, NoResults
 from servecost.report.write import plots, wording
+from servecost.report.write.caption import caption, idleness, wall
 
 __all__ = ["NoResults", "Written", "write"]
 
@@ -34,7 +34,7 @@ DPI = 144
 
 @dataclass(frozen=True)
 class Written:
-    """What a report came to.
+    """A report that has been written.
 
     Attributes:
         table: the published table with its caption and verdicts, as Markdown.
@@ -48,10 +48,14 @@ class Written:
 
 
 def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
-    """Write the report of a results folder into it. Raises NoResults if it is none, or holds what cannot be merged."""
+    """Write the report of a results folder into it.
+
+    Raises NoResults if it is none, or if its runs were made under conditions that differ in more than the ``allowed``
+    fields.
+    """
     found = results.read(folder, allowed)
     summary = overhead.summary(overhead.pairs(found))
-    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # the notebook's process takes as long as all the rest
+    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # the notebook's process takes as long as everything else
         notebook = meanwhile.submit(executed, folder, allowed)
         tables = list(_tables(folder, found, summary))
         (folder / "table.md").write_text("\n".join(tables))
@@ -62,12 +66,11 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
 
 
 def _tables(folder: Path, found: results.Results, summary: pd.DataFrame) -> Iterator[str]:
-    """Yield each system's table with what has to be known beside it, and save its plots."""
-    caption = wording.caption(found.plan, found.manifests, found.pooled)
+    """Yield each system's table with its caption and verdicts, and save its plots."""
+    beside = [caption(found.plan, found.made_with, found.pooled), idleness(found.idle), wall(found.wall)]
     for system, cells in summary.groupby("system", sort=False):
         table = wording.markdown(wording.published_table(cells))
-        spent = f"{wording.idleness(found.idle)}\n{wording.wall(found.wall)}"
-        yield f"{table}\n\n{caption}\n{spent}\n\n{wording.verdicts(cells)}\n"
+        yield "\n".join([table, "", *beside, "", wording.verdicts(cells), ""])
         save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
@@ -109,12 +112,12 @@ def write_notebook(folder: Path, path: Path) -> None:
     """Execute the notebook on a results folder and write it, with its outputs, to ``path``."""
     notebook = executed(folder)
     for cell in notebook.cells:
-        cell.metadata.clear()  # when each cell ran: another value each time, and of no use to anybody
+        cell.metadata.clear()  # when each cell ran: another value each time, and no use to a reader
     nbformat.write(notebook, path)
 
 
 def as_html(notebook: nbformat.NotebookNode) -> str:
-    """Return the notebook as a page of its own, without the code."""
+    """Return the notebook as a self-contained HTML page, without the code."""
     html, _ = HTMLExporter(
         exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     ).from_notebook_node(notebook)

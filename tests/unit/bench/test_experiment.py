@@ -1,15 +1,20 @@
-"""An experiment file is checked before anything is started, and planned without starting anything."""
+"""An experiment file is checked before anything is started."""
+
+from __future__ import annotations
 
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
 
-from servecost.bench import experiment, plan
-from servecost.core import layout, threads
+from servecost.bench import experiment
+from servecost.bench.experiment import Experiment, Overrides
+from servecost.core import systems, threads
+from servecost.core.overhead import EXAMPLES
 from servecost.core.recipe import ROOT
+from tests.support import write_recipe
 
 GOOD = """
 recipes = ["echo"]
@@ -17,6 +22,7 @@ batch_sizes = [1, 8]
 concurrencies = [1, 4]
 examples = 100
 """
+SYSTEM = systems.default()
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -25,48 +31,63 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def shipped(name: str) -> Experiment:
+    content, _ = experiment.read(ROOT / "experiments" / f"{name}.toml")
+    return content
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments").glob("*.toml")), ids=lambda path: path.stem)
-def test_the_shipped_experiments_are_good(path):
-    """Each covers both models with what the published table needs."""
+def test_every_shipped_experiment_can_be_run(path: Path):
+    """Its keys, recipes, systems and files of variables are there."""
     content, recipes = experiment.read(path)
-    assert [recipe.name for recipe in recipes] == ["deepsegment_en", "efficientnet_b2"]
+    assert len(recipes) == len(content.recipes)
+
+
+@pytest.mark.parametrize("name", ["quick", "page", "full"])
+def test_the_experiments_for_the_published_table_cover_both_of_its_models(name: str):
+    """Each has small and large batches, and more than one user."""
+    content = shipped(name)
+    assert content.recipes == ["deepsegment_en", "efficientnet_b2"]
     assert {1, 8, 64} <= set(content.batch_sizes)
     assert {1, 8} <= set(content.concurrencies)
 
 
 def test_the_full_experiment_is_the_published_protocol():
-    """10,000 examples, three rounds, seven batch sizes, three concurrencies."""
-    content, _ = experiment.read(ROOT / "experiments" / "full.toml")
+    """It has 10,000 examples, three rounds, seven batch sizes and three concurrencies."""
+    content = shipped("full")
     assert content.batch_sizes == [1, 8, 32, 64, 128, 256, 512]
-    assert (content.concurrencies, content.examples, content.rounds) == ([1, 8, 32], 10000, 3)
+    assert (content.concurrencies, content.examples, content.rounds) == ([1, 8, 32], EXAMPLES, 3)
 
 
 def test_the_page_is_the_full_experiment_but_for_the_number_of_images():
     """So what is published is a part of what could be."""
     page, full = (tomllib.loads((ROOT / "experiments" / f"{name}.toml").read_text()) for name in ("page", "full"))
-    assert page.pop("recipe") == {"efficientnet_b2": {"examples": 1024, "examples_most": 8192}}
+    assert page.pop("recipe") == {"efficientnet_b2": {"examples": 1024, "max_examples": 8192}}
     assert page == full
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("batch_size = 3", "unknown key 'batch_size'; valid keys: batch_sizes, concurrencies, environment, examples"),
+        ("batch_size = 3", f"unknown key 'batch_size'; valid keys: {', '.join(sorted(Experiment.model_fields))}$"),
         (
             "[recipe.echo]\nround = 1",
-            "unknown key 'recipe.echo.round'; valid keys: batch_sizes, concurrencies, examples",
+            f"unknown key 'recipe.echo.round'; valid keys: {', '.join(sorted(Overrides.model_fields))}$",
         ),
         ('rounds = "three"', "rounds = 'three': input should be a valid integer"),
         ("rounds = 0", "rounds = 0: input should be greater than or equal to 1"),
         ("rounds = true", "rounds = True: input should be a valid integer"),
-        ('systems = ["nope"]', "unknown system 'nope'; there are: delay, fastdeploy, null"),
+        ('systems = ["nope"]', f"unknown system 'nope'; there are: {', '.join(systems.available())}$"),
         ("systems = []", r"systems = \[\]: list should have at least 1 item"),
         ("[recipe.other]\nexamples = 5", r"\[recipe.other\]: not one of this experiment's recipes: echo"),
         ("[environment]\nOMP_NUM_THREADS = 2", "environment.OMP_NUM_THREADS = 2: input should be a valid string"),
         ("rounds = ", "Invalid value"),
+        ('[system.nope]\nX = "1"', rf"\[system.nope\]: not one of this experiment's systems: {SYSTEM}$"),
+        (f'[system.{SYSTEM}]\nNOPE = "1"', rf"\[system.{SYSTEM}\]: unknown setting 'NOPE'; valid settings: "),
+        ('systems = ["null"]\n[system.null]\nX = "1"', r"unknown setting 'X'; valid settings: none$"),
     ],
 )
-def test_a_wrong_key_or_value_is_one_line(tmp_path, change, says):
+def test_a_wrong_key_or_value_is_one_line(tmp_path: Path, change: str, says: str):
     """The line names the file, the key, and what would be right."""
     path = written(tmp_path, GOOD + change)
     with pytest.raises(experiment.ExperimentError, match=says) as refused:
@@ -86,21 +107,21 @@ def test_a_wrong_key_or_value_is_one_line(tmp_path, change, says):
         ("examples", "0", "examples = 0: input should be greater than or equal to 1"),
     ],
 )
-def test_a_wrong_value_of_a_needed_key_is_one_line(tmp_path, key, value, says):
-    """As for the others."""
+def test_a_wrong_value_of_a_needed_key_is_one_line(tmp_path: Path, key: str, value: str, says: str):
+    """Needed keys are checked as the others are."""
     lines = [f"{key} = {value}" if line.startswith(key) else line for line in GOOD.splitlines()]
     with pytest.raises(experiment.ExperimentError, match=says):
         experiment.read(written(tmp_path, "\n".join(lines)))
 
 
-def test_every_problem_has_a_line(tmp_path):
-    """Somebody with two mistakes learns of both."""
+def test_every_problem_has_a_line(tmp_path: Path):
+    """A user with two mistakes learns of both."""
     with pytest.raises(experiment.ExperimentError) as refused:
         experiment.read(written(tmp_path, GOOD + "colour = 1\nrounds = 0"))
     assert len(str(refused.value).splitlines()) == 2
 
 
-def test_a_missing_key_and_a_missing_file_are_named(tmp_path):
+def test_a_missing_key_and_a_missing_file_are_named(tmp_path: Path):
     """Neither is a traceback."""
     with pytest.raises(experiment.ExperimentError, match="key 'examples' is missing"):
         experiment.read(written(tmp_path, GOOD.replace("examples = 100", "")))
@@ -108,32 +129,42 @@ def test_a_missing_key_and_a_missing_file_are_named(tmp_path):
         experiment.read(tmp_path / "nowhere.toml")
 
 
-def test_a_recipe_may_differ_from_the_others(tmp_path):
-    """What its table leaves out is as for all."""
-    text = GOOD.replace('["echo"]', '["echo", "deepsegment_en"]') + "[recipe.echo]\nexamples = 7\nbatch_sizes = [2]"
-    content, recipes = experiment.read(written(tmp_path, text))
-    planned = plan.parts(content, recipes, tmp_path / "out")
-    assert [(part.recipe.name, part.examples, {run.batch_size for run in part.runs}) for part in planned] == [
-        ("echo", 7, {2}),
-        ("deepsegment_en", 100, {1, 8}),
-    ]
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path):
+    """An experiment may be mistaken for another file."""
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(experiment.ExperimentError, match=r"my\.toml: "):
+        experiment.read(path)
 
 
-def test_a_cell_with_fewer_requests_than_users_may_have_more_examples(tmp_path):
-    """As many as it takes for a request per user, if that is no more than allowed; the baseline's stay as they are."""
-    text = GOOD.replace("[1, 8]", "[1, 50, 100]") + "examples_most = 200\n"
-    content, recipes = experiment.read(written(tmp_path, text))
-    planned = plan.parts(content, recipes, tmp_path)
-    examples = {(run.batch_size, run.concurrency): run.examples for run in planned[0].served}
-    assert examples == {(1, 1): 100, (1, 4): 100, (50, 1): 100, (50, 4): 200, (100, 1): 100, (100, 4): 100}
-    plan.write(planned, tmp_path)
-    assert set(pd.read_csv(tmp_path / layout.PLAN_CSV)["baseline_examples"]) == {100}
+def test_recipes_of_the_same_name_are_refused(tmp_path: Path):
+    """Results are kept by the names of their recipes."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_recipe(tmp_path / name / "mine")
+    text = GOOD.replace('"echo"', '"one/mine", "two/mine"')
+    with pytest.raises(
+        experiment.ExperimentError, match=r"two are called the same \(mine, mine\); rename one's folder"
+    ):
+        experiment.read(written(tmp_path, text))
 
 
-def test_the_number_of_threads_is_said_to_every_library_in_both_arms(tmp_path, monkeypatch):
-    """What the file says, else what the shell says, else one for each core; a variable of its own comes first."""
+def test_paths_are_relative_to_the_experiment_file(tmp_path: Path):
+    """A project keeps its experiment beside its recipes."""
+    write_recipe(tmp_path / "mine")
+    _, (chosen,) = experiment.read(written(tmp_path, GOOD.replace('"echo"', '"./mine"')))
+    assert chosen.folder == tmp_path / "mine"
+
+
+@pytest.fixture
+def _plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in threads.NAMES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_plain_shell")
+def test_every_library_gets_the_number_of_threads_in_both_arms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file's number comes first, then the shell's, then one thread for each usable core."""
     cores = str(len(os.sched_getaffinity(0)))
     assert experiment.read(written(tmp_path, GOOD))[0].variables() == dict.fromkeys(threads.NAMES, cores)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -147,75 +178,61 @@ def test_the_number_of_threads_is_said_to_every_library_in_both_arms(tmp_path, m
     }
 
 
-ORDERED = """
-recipes = ["echo", "deepsegment_en"]
-batch_sizes = [1, 8, 32, 64]
-concurrencies = [1, 4, 8]
-examples = 100
-rounds = 4
-"""
+def test_variables_may_stand_in_files_that_containers_share(tmp_path: Path):
+    """A later file comes before an earlier one, and the experiment's own variables come before both."""
+    (tmp_path / "one.env").write_text("# malloc\n\nA=1\nB= 1 \nC=x=y\n")
+    (tmp_path / "two.env").write_text("B=2\nD=2\n")
+    text = GOOD + 'environment_files = ["one.env", "two.env"]\n[environment]\nD = "3"\n'
+    content, _ = experiment.read(written(tmp_path, text))
+    assert content.environment == {"A": "1", "B": "2", "C": "x=y", "D": "3"}
+    assert content.variables().items() >= content.environment.items()
 
 
-def order_of(tmp_path, text: str) -> list[list[tuple]]:
-    """Return each part's runs as (batch size, concurrency or nothing for the baseline)."""
-    content, recipes = experiment.read(written(tmp_path, text))
-    return [
-        [(run.batch_size, getattr(run, "concurrency", None)) for run in part.runs]
-        for part in plan.parts(content, recipes, tmp_path)
-    ]
+def test_a_file_of_variables_that_is_not_there_is_named(tmp_path: Path):
+    """The experiment file itself is there."""
+    text = GOOD + 'environment_files = ["nowhere.env"]\n'
+    with pytest.raises(experiment.ExperimentError, match=r"my\.toml: .*nowhere\.env"):
+        experiment.read(written(tmp_path, text))
 
 
-def test_arms_alternate_and_their_order_is_reversed_every_other_round(tmp_path):
-    """Each batch size's baseline is right before its served runs, or right after them; recipes change places, too."""
-    content, recipes = experiment.read(written(tmp_path, ORDERED))
-    parts = plan.parts(content, recipes, tmp_path)
-    assert [(part.round, part.recipe.name) for part in parts[:4]] == [
-        (1, "echo"),
-        (1, "deepsegment_en"),
-        (2, "deepsegment_en"),
-        (2, "echo"),
-    ]
-    for part in parts:
-        for first in range(0, len(part.runs), 4):
-            group = part.runs[first : first + 4]
-            assert len({run.batch_size for run in group}) == 1
-            place = 0 if part.round % 2 else 3
-            assert [isinstance(run, plan.BaselineRun) for run in group] == [at == place for at in range(4)]
-            assert {run.concurrency for run in group if isinstance(run, plan.ServedRun)} == {1, 4, 8}
+@pytest.mark.parametrize("line", ["MALLOC_ARENA_MAX", "=2", " =2"])
+def test_a_line_that_is_no_variable_is_named(tmp_path: Path, line: str):
+    """The message has the line's number and its file."""
+    (tmp_path / "my.env").write_text(f"A=1\n{line}\n")
+    text = GOOD + 'environment_files = ["my.env"]\n'
+    with pytest.raises(experiment.ExperimentError, match=rf"line 2 of my.env: '{line}' is not NAME=VALUE"):
+        experiment.read(written(tmp_path, text))
 
 
-def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path):
-    """The same seed gives the same order again, and another seed another."""
-    orders = order_of(tmp_path, ORDERED)
-    assert orders == order_of(tmp_path, ORDERED + "seed = 1")
-    assert orders != order_of(tmp_path, ORDERED + "seed = 2")
-    assert len({str(order) for order in orders}) > 4
-    assert experiment.read(written(tmp_path, ORDERED))[0].model_dump()["seed"] == 1
+def test_a_system_gets_the_settings_that_differ_from_its_defaults(tmp_path: Path):
+    """Another system gets none of them."""
+    setting = next(iter(systems.load(SYSTEM).settings))
+    content, _ = experiment.read(written(tmp_path, f'{GOOD}[system.{SYSTEM}]\n{setting} = "7"\n'))
+    assert content.settings_of(SYSTEM) == {setting: "7"}
+    assert content.settings_of("another") == {}
 
 
-def test_the_order_is_in_the_plan(tmp_path):
-    """A run's place among all runs of both arms, and that of its baseline."""
-    content, recipes = experiment.read(written(tmp_path, ORDERED))
-    plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
-    table = pd.read_csv(tmp_path / layout.PLAN_CSV)
-    places = {*table["order"], *table["baseline_order"]}
-    assert places == set(range(1, 4 * 2 * 4 * 4 + 1))
-    assert ((table["baseline_order"] < table["order"]) == (table["round"] % 2 == 1)).all()
+def test_without_a_system_the_default_is_served(tmp_path: Path):
+    """It is the one that the published table is about."""
+    assert experiment.read(written(tmp_path, GOOD))[0].systems == [SYSTEM]
 
 
-def test_the_plan_names_every_cell_of_every_round(tmp_path):
-    """A report finds in the plan's file what there should be."""
-    content, recipes = experiment.read(written(tmp_path, GOOD + "rounds = 2"))
-    plan.write(plan.parts(content, recipes, tmp_path), tmp_path)
-    table = pd.read_csv(tmp_path / layout.PLAN_CSV)
-    assert tuple(table.columns) == layout.PLAN_COLUMNS
-    assert len(table) == 2 * 2 * 2
-    assert set(table["system_label"]) == {"fastDeploy"}
-
-
-def test_the_time_out_grows_with_the_largest_cell(tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "least_s", "most_s"),
+    [
+        ({}, 480, 600),
+        ({"batch_sizes": [1, 512], "concurrencies": [32]}, 512 * 32 * 0.1, 512 * 32),
+        ({"request_timeout_s": 7}, 7, 7),
+    ],
+)
+def test_the_time_out_grows_with_the_largest_cell(changes: dict[str, Any], least_s: float, most_s: float):
     """The last of all requests in flight waits for all the others."""
-    small, _ = experiment.read(written(tmp_path, GOOD))
-    large, _ = experiment.read(written(tmp_path, GOOD.replace("[1, 8]", "[1, 512]").replace("[1, 4]", "[32]")))
-    assert small.timeout_s_of("echo") < 600
-    assert large.timeout_s_of("echo") > 512 * 32 * 0.1
+    cells = {"recipes": ["echo"], "batch_sizes": [1, 8], "concurrencies": [1, 4], "examples": 100}
+    assert least_s <= Experiment(**{**cells, **changes}).timeout_s_of("echo") <= most_s
+
+
+def test_what_is_recorded_is_the_whole_experiment(tmp_path: Path):
+    """Defaults are recorded, too, so that a later default changes no old experiment."""
+    recorded = experiment.read(written(tmp_path, GOOD))[0].model_dump()
+    assert recorded["seed"] == 1
+    assert recorded.keys() == Experiment.model_fields.keys()

@@ -1,14 +1,15 @@
-"""What makes runs alike, and whether their files are as they were written."""
+"""A manifest says which runs are alike, and whether a run's files are as they were written."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from servecost.bench import conditions as gathered
-from servecost.core import manifest, recipe
+from servecost.core import manifest
 from servecost.core.layout import MANIFEST_JSON
 
 ONE = {"machine": {"host": "a", "cores": 2}, "recipes": {"echo": {"fingerprint": "1"}}}
+STACKS = [{"stacks": {"echo": {"served": {"versions": {"torch": version}}}}} for version in ("1", "2")]
 
 
 @pytest.mark.parametrize(
@@ -20,13 +21,13 @@ ONE = {"machine": {"host": "a", "cores": 2}, "recipes": {"echo": {"fingerprint":
         ({"recipes": {"echo": {"fingerprint": "2"}}}, {"recipes.echo.fingerprint": ["1", "2"]}),
     ],
 )
-def test_what_differs_is_named_with_its_values(other, differs):
-    """By dotted names; what only one has is no difference."""
+def test_fields_that_differ_are_named_with_their_values(other: dict[str, Any], differs: dict[str, list[str]]):
+    """The names are dotted; a field that only one has is no difference."""
     assert manifest.differing([ONE, other]) == differs
 
 
 def test_unlike_runs_are_refused_unless_the_field_is_allowed():
-    """By its name or its group's; another field is no licence."""
+    """A field is allowed by its name or its group's, and no other name is enough."""
     two = {"machine": {"host": "b", "cores": 4}}
     with pytest.raises(manifest.Unlike, match=r"machine.host \(a / b\); machine.cores \(2 / 4\)"):
         manifest.check_alike([ONE, two])
@@ -35,8 +36,21 @@ def test_unlike_runs_are_refused_unless_the_field_is_allowed():
     assert manifest.check_alike([ONE, two], ["machine"]) == ["machine.host", "machine.cores"]
 
 
+@pytest.mark.parametrize("allowed", ["versions.torch", "torch", "versions", "stacks.echo", "served.versions.torch"])
+def test_a_field_is_allowed_by_any_part_of_its_dotted_name(allowed: str):
+    """A user need not know where in the tree a fact stands."""
+    assert manifest.check_alike(STACKS, [allowed]) == ["stacks.echo.served.versions.torch"]
+
+
+@pytest.mark.parametrize("allowed", ["versions.tor", "ersions.torch", "stacks.torch", ""])
+def test_half_a_name_allows_nothing(allowed: str):
+    """A mistyped option is no licence."""
+    with pytest.raises(manifest.Unlike):
+        manifest.check_alike(STACKS, [allowed])
+
+
 def test_a_file_that_was_cut_short_is_found(tmp_path: Path):
-    """By its digest; a file that a compact copy has left behind is no damage, unless it is needed."""
+    """A file that a compact copy has left behind is no damage, unless it is needed."""
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_text("x,y\n1,2\n")
     manifest.write(tmp_path, {"conditions": ONE}, ["a.csv", "b.csv", "never.csv"])
@@ -52,19 +66,17 @@ def test_a_file_that_was_cut_short_is_found(tmp_path: Path):
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}'])
 def test_a_manifest_that_cannot_be_read_is_damage(tmp_path: Path, content: str):
-    """Cut short, or of an earlier version."""
+    """It was cut short, or is of an earlier version."""
     (tmp_path / MANIFEST_JSON).write_text(content)
     with pytest.raises(manifest.Damaged, match=MANIFEST_JSON):
         manifest.read(tmp_path)
 
 
-def test_the_conditions_of_a_run_name_all_that_can_move_its_number(monkeypatch: pytest.MonkeyPatch):
-    """The machine, the threads and malloc settings, the versions, the recipe, and the code that measures."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    found = gathered.conditions(recipe.load("echo"), {"MALLOC_TOP_PAD_": "5"})
-    assert found["settings"] == {**found["settings"], "OMP_NUM_THREADS": "2", "MALLOC_TOP_PAD_": "5"}
-    assert {"host", "processor", "cores", "usable_cores", "memory_gib", "system"} <= found["machine"].keys()
-    assert {"python", "fastdeploy", "locust", "torch", "efficientnet-pytorch"} <= found["versions"].keys()
-    assert found["recipes"]["echo"]["stack"].keys() == {"python", "fastdeploy"}
-    assert found["recipes"]["echo"]["fingerprint"]
-    assert found["instrument"]
+def test_only_complete_runs_count(tmp_path: Path):
+    """Failed and unfinished runs stand beside them, and a manifest that cannot be read spoils no other."""
+    for name in ("b1-c1", "b1-c4", "b8-c1.failed", "b8-c4.unfinished"):
+        (tmp_path / name).mkdir()
+        manifest.write(tmp_path / name, {"cell": name})
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / MANIFEST_JSON).write_text("{")
+    assert [content["cell"] for content in manifest.complete(tmp_path)] == ["b1-c1", "b1-c4"]

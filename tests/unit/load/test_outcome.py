@@ -1,4 +1,4 @@
-"""What a run came to, in one line and an exit code."""
+"""The outcome of a run, in one line and an exit code."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,18 @@ import pytest
 from servecost.core.layout import RunName
 from servecost.core.recipe import ROOT
 from servecost.core.verdicts import RULES, Verdict
-from servecost.load.cpu_use import Effort
-from servecost.load.ledger import Ledger, Seen
+from servecost.load.cpu_use import CpuUse
+from servecost.load.ledger import Ledger, ServerCount
 from servecost.load.outcome import Outcome
 from servecost.load.payloads import Load
 from servecost.load.records import Record, Records
-from servecost.load.worker_share import WRONG_ANSWER, Tally
+from servecost.load.tally import WRONG_ANSWER, Tally
 
 NAME = RunName("echo", 2, 3, 6)
 
 
 def ledger_of(*failures: str, issued: int | None = None, workers: int = 1) -> Ledger:
-    """Return the account of a run of requests of two examples each, shared by workers in turns."""
+    """Return the ledger of requests of two examples each, taken by workers in turns."""
     ledger = Ledger([f"w{number}" for number in range(workers)])
     for place, entry in enumerate(ledger.entries.values()):
         entry.records = Records(
@@ -50,15 +50,15 @@ def outcome_of(ledger: Ledger, **more: object) -> Outcome:
         (["", "reset"], 1, "INVALID(failures): {}: ended after 2 of 3 requests; 1 × reset"),
     ],
 )
-def test_the_last_line_says_what_and_how_many(failures, exit_code, line, workers):
-    """Right, wrong, broken off: the line and the exit code agree, however many workers there were."""
+def test_the_last_line_says_what_failed_and_how_often(failures, exit_code, line, workers):
+    """Valid, wrong, cut short: the line and the exit code agree, however many workers there were."""
     outcome = outcome_of(ledger_of(*failures, workers=workers))
     assert outcome.exit_code == exit_code
     assert outcome.line() == line.format("echo batch_size=2 users=3 examples=6")
 
 
-def test_a_request_that_is_in_nobody_s_records_makes_the_run_invalid():
-    """A smaller number is never taken for the whole."""
+def test_a_request_without_a_record_makes_the_run_invalid():
+    """A part of a run is never taken for the whole."""
     assert outcome_of(ledger_of("", "", "", issued=4)).line().endswith("ended after 3 of 3 requests")
     twice = ledger_of("", "", "")
     first, second, _ = twice.entries["w0"].records
@@ -74,36 +74,36 @@ def test_only_so_many_kinds_of_failure_are_named():
 
 @pytest.mark.parametrize(("is_misuse", "exit_code"), [(True, 2), (False, 1)])
 def test_a_host_that_does_not_answer_is_a_wrong_option(is_misuse, exit_code):
-    """A run that could not start says why; only a wrong address is the user's mistake."""
+    """A run that could not start says why; only a wrong address is a wrong option."""
     outcome = outcome_of(Ledger(["w0"]), refusal=Verdict("host", "no warm-up at http://nowhere"), is_misuse=is_misuse)
     assert (outcome.exit_code, outcome.line()) == (exit_code, f"INVALID(host): {NAME}: no warm-up at http://nowhere")
 
 
-def test_what_broke_a_run_off_is_said_with_how_far_it_was():
-    """The name of the lost worker, and how much of the run was through."""
+def test_a_run_that_was_cut_short_says_why_and_how_far_it_was():
+    """The name of the lost worker, and how many requests had ended."""
     outcome = outcome_of(ledger_of("", ""), refusal=Verdict("workers", "worker 1 was lost"))
     assert outcome.line() == f"INVALID(workers): {NAME}: worker 1 was lost (after 2 of 3 requests)"
 
 
 @pytest.mark.parametrize(
-    ("seen", "says"),
+    ("count", "says"),
     [
-        (Seen(3, 3, 3, ""), "VALID"),
-        (Seen(None, 0, 0, "the server keeps no count"), "VALID"),
-        (Seen(2, 1, 2, ""), "VALID"),
-        (Seen(5, 3, 3, ""), "the server received 5 requests where 3 were sent"),
-        (Seen(0, 1, 2, ""), "the server received 0 requests where 1 to 2 were sent"),
+        (ServerCount(3, 3, 3, ""), "VALID"),
+        (ServerCount(None, 0, 0, "the server keeps no count"), "VALID"),
+        (ServerCount(2, 1, 2, ""), "VALID"),
+        (ServerCount(5, 3, 3, ""), "the server received 5 requests where 3 were sent"),
+        (ServerCount(0, 1, 2, ""), "the server received 0 requests where 1 to 2 were sent"),
     ],
 )
-def test_the_server_s_count_has_to_agree(seen, says):
-    """A request that the server has not seen, or that somebody else sent, makes the number wrong."""
+def test_the_server_s_count_has_to_agree(count, says):
+    """A request that never reached the server, or that somebody else sent, makes the number wrong."""
     ledger = ledger_of("", "", "")
-    ledger.seen = seen
+    ledger.server_count = count
     assert says in outcome_of(ledger).line()
 
 
 def test_the_wall_time_is_from_the_release_to_the_last_answer_of_all():
-    """Whoever sent it: the last answer counts, not the answer to the last request."""
+    """The last answer counts, not the answer to the last request."""
     ledger = Ledger(["w0", "w1", "w2"])
     ledger.entries["w0"].end_ns, ledger.entries["w1"].end_ns = 900, 30
     assert Outcome(NAME, Load(2, 6), 5, ledger).wall_ns == 895
@@ -113,26 +113,26 @@ SECOND = 1_000_000_000
 
 
 @pytest.mark.parametrize(
-    ("effort", "says"),
+    ("used", "says"),
     [
-        (Effort(SECOND, SECOND // 2, SECOND // 10), "VALID"),
-        (Effort(SECOND // 10, SECOND // 50, SECOND // 20), "VALID"),  # a moment
-        (Effort(SECOND, SECOND * 95 // 100, 0), "INVALID(client-cpu): {}: client process 0 (w0) used 95% of a core"),
+        (CpuUse(SECOND, SECOND // 2, SECOND // 10), "VALID"),
+        (CpuUse(SECOND // 10, SECOND // 50, SECOND // 20), "VALID"),  # a moment
+        (CpuUse(SECOND, SECOND * 95 // 100, 0), "INVALID(client-cpu): {}: client process 0 (w0) used 95% of a core"),
         (
-            Effort(SECOND, SECOND // 10, SECOND * 6 // 10),
+            CpuUse(SECOND, SECOND // 10, SECOND * 6 // 10),
             "INVALID(client-cpu): {}: client process 0 (w0) waited for a core 60% of the time",
         ),
     ],
 )
-def test_a_client_that_is_itself_the_limit_makes_the_run_invalid(effort, says):
-    """Because it works all the time, or because it is not let work."""
+def test_a_client_that_is_itself_the_limit_makes_the_run_invalid(used, says):
+    """Because it works all the time, or because it waits for a core."""
     ledger = ledger_of("", "", "")
-    ledger.entries["w0"].effort = effort
+    ledger.entries["w0"].cpu_use = used
     assert outcome_of(ledger).line().startswith(says.format(NAME))
 
 
 def test_fewer_requests_than_users_are_not_the_concurrency_that_the_run_is_named_for():
-    """Such a run would come out the same again."""
+    """Another run would have the same outcome."""
     outcome = Outcome(RunName("echo", 2, 4, 6), Load(2, 6), 0, ledger_of("", "", ""))
     assert outcome.verdict.word == "INVALID(concurrency)"
     assert outcome.verdict.is_lasting
@@ -149,7 +149,7 @@ def test_a_clock_that_was_set_makes_the_run_invalid():
 
 
 def test_every_rule_has_a_demand_and_a_remedy_and_no_other_rule_is_named():
-    """One list, for everybody who names a rule."""
+    """There is one list of rules."""
     assert all(rule.demand and rule.remedy for rule in RULES.values())
     folders = ("servecost", "systems")
     code = "\n".join(path.read_text() for folder in folders for path in Path(ROOT, folder).rglob("*.py"))

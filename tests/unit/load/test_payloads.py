@@ -1,10 +1,10 @@
-"""How N examples become requests."""
+"""How N examples become requests, and what each request sends."""
 
 import pytest
 
-from servecost.core import recipe
+from servecost.core.inputs import ExampleInputs
 from servecost.load.payloads import Load, Payloads, Request
-from systems.fastdeploy import wire
+from tests.unit.load.fakes import ListWire
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,26 @@ def test_examples_are_split_into_full_requests_and_one_rest(examples, batch_size
     assert [request.first_input for request in requests] == [sum(sizes[:number]) for number in range(len(sizes))]
 
 
-def three_inputs(tmp_path) -> recipe.Recipe:
-    return recipe.Recipe("three", tmp_path, ("a", "b", "c"))
+@pytest.fixture
+def payloads() -> Payloads:
+    """Payloads of three inputs, each with its answer."""
+    return Payloads(ExampleInputs(["a", "b", "c"], "json"), ListWire(), ["A", "B", "C"])
 
 
-def test_a_request_carries_the_inputs_at_its_place_in_the_run(tmp_path):
-    """The example's inputs are sent over and over, each with its own expected answer."""
-    payload = Payloads(three_inputs(tmp_path), ["A", "B", "C"]).of(Request(number=2, first_input=4, examples=4))
-    assert payload.body == wire.encode(["b", "c", "a", "b"], "json")
+def test_a_request_carries_the_inputs_at_its_place_in_the_run(payloads):
+    """The inputs repeat, each with its own expected answer, in the encoding of the system's wire."""
+    payload = payloads.of(Request(number=2, first_input=4, examples=4))
+    assert payload.body == ListWire().body(["b", "c", "a", "b"])
     assert payload.expected == ["B", "C", "A", "B"]
 
 
-def test_each_distinct_payload_is_encoded_once(tmp_path):
-    """However long the run, there are no more payloads than inputs in the example, and one for the rest."""
-    payloads = Payloads(three_inputs(tmp_path), ["A", "B", "C"])
-    assert len(list(payloads.prepare(Load(batch_size=2, examples=1001)))) == 4
+def test_each_distinct_payload_is_encoded_once(payloads):
+    """However long the run, there are no more payloads than distinct inputs, and one for the rest."""
+    load = Load(batch_size=2, examples=1001)
+    assert len(list(payloads.prepare(load))) == 4
     prepared = dict(payloads._encoded)
     for number in range(501):
-        payloads.of(Load(batch_size=2, examples=1001).request(number))
+        payloads.of(load.request(number))
     assert payloads._encoded == prepared
     first = payloads.of(Request(0, 0, 2))
     assert payloads.of(Request(300, 600, 2)) is first

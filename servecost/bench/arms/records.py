@@ -1,0 +1,91 @@
+"""What is kept of a served run besides Locust's own files, and the checks that need it.
+
+Owns the predictor's calls and the system's stages of a run, and the verdicts on its server.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from servecost.bench.arms.server import Server
+from servecost.bench.runs import Run
+from servecost.core import call_log, csv_files, layout
+from servecost.core.serving import ServerFailed, check_alive
+from servecost.core.verdicts import VALID, Verdict
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What Locust says of its run.
+
+    Attributes:
+        run: identifies the run; the first part of its requests' ids.
+        total_s: from the release to the last answer; 0 without an answer.
+        released_ns: when the users were released, on the monotonic clock; None if they were not.
+        released_unix_ns: the same on the wall clock.
+        rule: the rule that the run breaks, or nothing.
+    """
+
+    run: str
+    total_s: float
+    released_ns: int | None
+    released_unix_ns: int
+    rule: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "RunRecord | None":
+        """Return the record in a run's folder, or None if Locust wrote none."""
+        path = folder / layout.LOCUST_RUN_JSON
+        if not path.exists():
+            return None
+        content = json.loads(path.read_text())
+        total_s, released_unix_ns = float(content["total_s"] or 0), int(content["released_unix_ns"])
+        return cls(content["run"], total_s, content["released_ns"], released_unix_ns, content["rule"])
+
+
+def write_calls(folder: Path, log: list[str], record: RunRecord) -> None:
+    """Write the predictor's calls since the release, if the system logs any; warm-ups came before."""
+    logged = [[int(word) for word in line.split(",")] for line in log]
+    if logged and record.released_ns is not None:
+        since = [call for call in logged if call[1] >= record.released_ns]
+        csv_files.write_table(folder / layout.CALLS_CSV, call_log.COLUMNS, since)
+
+
+def write_stages(folder: Path, server: Server, record: RunRecord) -> None:
+    """Write when each of the run's requests reached each stage, in ns since the release, if the system keeps that."""
+    rows = [
+        (each.request_id.rpartition("-")[2], each.stage, round(each.at_s * 1e9) - record.released_unix_ns)
+        for each in server.system.stages(server.served, record.run)
+    ]
+    if rows:
+        csv_files.write_table(folder / layout.SERVER_STAGES_CSV, layout.SERVER_STAGES_COLUMNS, rows)
+
+
+def check_server(server: Server, before: set[tuple[int, float]]) -> Verdict:
+    """Return whether the server's processes are those that they were before the run."""
+    try:
+        check_alive(server.processes)
+    except ServerFailed as error:
+        return Verdict("server", " | ".join(line for line in str(error).splitlines() if line.strip()))
+    after = server.tree.members()
+    if gone := before - after:
+        began = len(after - before)
+        return Verdict("server-restarted", f"{len(gone)} of its processes ended and {began} began in the run")
+    return VALID
+
+
+def check_calls(folder: Path, run: Run, server: Server, record: RunRecord | None) -> Verdict:
+    """Return whether the predictor was called with exactly the run's examples, by the log of its calls."""
+    if record is None or record.rule or not server.system.calls_predictor:
+        return VALID
+    inputs = sum(int(row["inputs"]) for row in csv_files.rows(folder / layout.CALLS_CSV))
+    if inputs != run.examples:
+        return Verdict("calls", f"the predictor was called with {inputs} inputs for {run.examples} examples")
+    return VALID
+
+
+def first_broken(verdicts: list[Verdict], tolerated: Collection[str] = ()) -> Verdict:
+    """Return the verdict that says most: a server that is gone explains the failures that the client saw."""
+    broken = [verdict for verdict in verdicts if not verdict.is_valid and verdict.rule not in tolerated]
+    return min(broken, key=lambda verdict: verdict.rule not in ("server", "server-restarted"), default=VALID)

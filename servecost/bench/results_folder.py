@@ -1,0 +1,79 @@
+"""A results folder: whose it is, who writes to it, and whether what it holds may be added to here and now.
+
+Owns these refusals. Which runs the folder holds is the store's matter.
+"""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from servecost.bench.experiment import Experiment
+from servecost.core import csv_files, layout, manifest
+
+
+class ResultsFolderError(ValueError):
+    """The results folder cannot be used for this experiment; the message is one line that says why."""
+
+
+@contextmanager
+def claimed(
+    out: Path, experiment: Experiment, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]
+) -> Iterator[None]:
+    """Hold a results folder for this process, made if need be, and check that it belongs to this experiment.
+
+    ``conditions`` are those of now: what the folder holds has to have been made under the same, but for the ``allowed``
+    fields. Raises ResultsFolderError.
+    """
+    record = out / layout.EXPERIMENT_JSON
+    wanted = experiment.model_dump(mode="json")
+    if out.exists() and not out.is_dir():
+        raise ResultsFolderError(f"{out} is no folder; choose another with --out")
+    if out.exists() and not record.exists() and any(path.name != ".lock" for path in out.iterdir()):
+        raise ResultsFolderError(f"{out} holds something else than results; choose another folder with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".lock").touch()
+    except OSError as error:
+        raise ResultsFolderError(f"{out} cannot be written to ({error.strerror}); choose another with --out") from error
+    with (out / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ResultsFolderError(f"{out} is being written by another bench; wait for it or choose --out") from error
+        if record.exists():
+            check_same(_recorded(record), wanted, out)
+            check_alike(out, conditions, allowed)
+        text = json.dumps(wanted, indent=1) + "\n"
+        csv_files.replace(record, lambda file: file.write(text))
+        yield
+
+
+def _recorded(record: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(record.read_text()))
+    except ValueError as error:
+        raise ResultsFolderError(f"{record} cannot be read ({error}); choose another folder with --out") from error
+
+
+def check_same(recorded: dict[str, object], wanted: dict[str, object], out: Path) -> None:
+    """Raise ResultsFolderError, naming what differs, unless a folder was made by the same experiment."""
+    differing = sorted(key for key in recorded.keys() | wanted.keys() if recorded.get(key) != wanted.get(key))
+    if differing:
+        raise ResultsFolderError(
+            f"{out} was made by a different experiment ({', '.join(differing)} differ); choose another with --out"
+        )
+
+
+def check_alike(out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
+    """Raise ResultsFolderError, naming what differs, unless a folder's runs were made under these conditions."""
+    held = [content["conditions"] for content in manifest.complete(out)]
+    try:
+        manifest.check_alike([*held, *conditions], allowed)
+    except manifest.Unlike as error:
+        raise ResultsFolderError(
+            f"{out} holds runs that were made under other conditions: {error}; choose another with --out, "
+            "or override the check with --allow-different FIELD"
+        ) from error

@@ -1,0 +1,50 @@
+"""A cell that is too large for the machine is stopped with a verdict; nothing ends without a reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from servecost.bench.arms import served
+from servecost.bench.experiment import Experiment
+from servecost.bench.processes import watch
+from servecost.bench.processes.process import Command, running
+from servecost.bench.processes.watch import Watch
+from servecost.bench.run import run
+from servecost.core import layout, systems
+from servecost.core.recipe import load
+from servecost.core.verdicts import Verdict
+
+ECHO = Experiment(recipes=["echo"], batch_sizes=[1], concurrencies=[2], examples=60)
+
+
+@pytest.mark.usefixtures("no_orphans")
+def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It gives no number, and the next command makes it again, perhaps on a larger machine."""
+
+    class Exhausted(Watch):
+        def look(self) -> Verdict:
+            return Verdict("memory", "12 MiB of 100 MiB were left; it was stopped")
+
+    monkeypatch.setattr(served, "Watch", Exhausted)
+    failures = run(ECHO, [load("echo")], tmp_path)
+    assert "INVALID(memory): 12 MiB of 100 MiB were left; it was stopped. Remedy: take smaller" in failures[0]
+    failed = tmp_path / "round-1" / "echo" / systems.default() / "b1-c2.failed"
+    assert json.loads((failed / layout.FAILURE_JSON).read_text())["rule"] == "memory"
+    monkeypatch.undo()
+    assert run(ECHO, [load("echo")], tmp_path) == []
+
+
+@pytest.mark.usefixtures("no_orphans")
+def test_a_direct_arm_without_memory_is_stopped_with_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It is stopped before anything is served."""
+    monkeypatch.setattr(watch, "MEMORY_LEAST", 2.0)
+    failures = run(ECHO, [load("echo")], tmp_path)
+    assert any("baseline, batch size 1: INVALID(memory): " in failure for failure in failures)
+
+
+def test_a_process_that_was_killed_is_said_to_have_been(tmp_path: Path):
+    """The kernel kills one when memory runs out."""
+    with running(Command("victim", ["sh", "-c", "kill -9 $$"], tmp_path / "log")) as process:
+        assert process.wait(20) is not None
+        assert "ended with exit code 137, killed: by the kernel, if memory ran out" in process.explain_end()

@@ -1,0 +1,50 @@
+"""The options that the load adds to Locust's own."""
+
+import pytest
+from locust.argument_parser import LocustArgumentParser
+
+from servecost.core import systems
+from servecost.core.system import LOOPBACK
+from servecost.load.plugin.options import add_arguments, is_address
+
+
+@pytest.fixture
+def parser() -> LocustArgumentParser:
+    """A parser with the load's options."""
+    made = LocustArgumentParser()
+    add_arguments(made)
+    return made
+
+
+def test_the_defaults_are_those_of_the_page(parser):
+    """And no port is open to the network."""
+    options = parser.parse_args([])
+    assert (options.batch_size, options.examples, options.warm_ups) == (1, 10_000, 3)
+    assert options.system == systems.default()
+    assert options.web_host == options.master_bind_host == LOOPBACK
+
+
+def test_the_system_is_one_of_those_that_there_are(parser, capsys):
+    """A command line with another is refused with their names."""
+    for name in systems.available():
+        assert parser.parse_args(["--system", name]).system == name
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--system", "nope"])
+    refused = capsys.readouterr().err
+    assert all(name in refused for name in systems.available())
+
+
+def test_the_web_form_offers_every_option(parser):
+    """The systems as a list to choose from."""
+    shown = parser.args_included_in_web_ui
+    assert shown.keys() >= {"batch_size", "examples", "warm_ups", "request_timeout", "system"}
+    assert shown["system"].choices == systems.available()
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("http://127.0.0.1:8080", True), ("https://server", True), ("server:8080", False), ("", False), (None, False)],
+)
+def test_an_address_has_a_scheme_and_a_host(host, expected):
+    """Anything else is not connected to."""
+    assert is_address(host) is expected

@@ -1,0 +1,102 @@
+"""The published page: every number in its prose is computed, and what cannot be said is not said."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from servecost.core.recipe import ROOT
+from servecost.report import overhead
+from servecost.report.read import results as read
+from servecost.report.write import page
+from tests.unit.report.sample import cells
+from tests.unit.report.sample import results as sample
+
+PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
+SUMMARY = cells((1, 1, 20, 5, 5, 60, 1), (1, 8, 20, -15, 1, 4, 8))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"optimal_batch_size": "`echo`: 64"}, "(`echo`: 64)"),
+        ({"another": "`echo`: 3"}, "(not known)"),
+        ({}, "(not known)"),
+    ],
+)
+def test_a_sentence_about_a_choice_of_the_system_says_what_it_chose(facts, said):
+    """A fact that the system did not tell is not known; one that no sentence is about is left out."""
+    findings = page.findings(SUMMARY, facts)
+    assert f"with the batch size that it chose at its start {said}, while the baseline" in findings
+    assert "$" not in findings
+
+
+def test_what_a_system_chose_is_listed_by_recipe():
+    """Each value once, whatever the fact is called."""
+    served = pd.DataFrame(
+        [("a", 64, 1.5), ("a", 32, 1.5), ("b", 2, float("nan"))], columns=["recipe", "size", "time_s"]
+    )
+    assert page.facts_in_words(served.assign(rule="")) == {"size": "`a`: 32 or 64; `b`: 2", "time_s": "`a`: 1.5"}
+
+
+def test_results_without_attribution_make_a_page_all_the_same():
+    """A system may log no calls."""
+    text = page.page(sample(), "sample")
+    assert "| echo" in text
+    assert "No cell has a valid number yet." in text
+    assert "nan" not in text
+
+
+def test_the_page_has_the_structure_of_the_page_that_it_finishes():
+    """The process with its definitions, the scripts, the results: a table of six columns, one of details, findings."""
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+    assert headings == ["Benchmarking process", "Benchmarking scripts", "Benchmarking results"]
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| what")]
+    header, details = (" ".join(line.split()) for line in rows if line.startswith("| Recipe "))
+    assert header == "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
+    for column in ("Verdict", "Call pattern", "Contention", "Serving path", "Instrument", "Inputs per Call"):
+        assert f" {column} |" in details
+    for name in ("deepsegment_en", "efficientnet_b2"):
+        assert sum(line.startswith(f"| {name} ") for line in rows) == 2 * 21
+    for word in ("fixed cost", "grow with the payload", "negative", "Batch size.", "Concurrency", "Workers"):
+        assert word in PAGE
+    for part in ("Machine: ", "tensorflow 1.14.0", "torch ", "Measured on ", "at commit ", "servecost run"):
+        assert part in PAGE
+    assert "changes" not in re.search(r"at commit (.*)", PAGE)[1]
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", PAGE))))
+def test_what_the_page_links_to_is_there(target: str):
+    """Pictures, scripts, results."""
+    assert (ROOT / "docs" / target).exists()
+
+
+def test_the_page_is_made_of_the_published_results():
+    """It is generated, never written by hand."""
+    assert page.page(read.read(ROOT / "docs" / "results" / "page"), "page") == PAGE
+
+
+def test_the_pages_overheads_are_those_of_the_published_results():
+    """As the summary has them."""
+    summary = overhead.summary(overhead.pairs(read.read(ROOT / "docs" / "results" / "page")))
+    assert len(summary) == 42
+    assert set(summary["rule"]) <= {"", "withdrawn"}
+
+
+def test_a_withdrawn_cell_has_its_reason_and_no_number():
+    """From one list beside the published results: in the tables, under them, and in no finding."""
+    found = read.read(ROOT / "docs" / "results" / "page")
+    summary = overhead.summary(overhead.pairs(found))
+    withdrawn = summary[summary["rule"] == "withdrawn"]
+    listed = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
+    assert set(withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None)) == listed
+    assert withdrawn[overhead.NUMBERS].isna().all(axis=None)
+    readme = (ROOT / "README.md").read_text()
+    for recipe, size in listed:
+        rows = re.findall(rf"^\| {recipe} +\| +{size} \|(.*)", readme + PAGE, re.MULTILINE)
+        assert len(rows) == 1 + 2 * 3
+        assert not any(re.search(r"[−+]\d", row) for row in rows)
+        assert all("withdrawn" in row for row in rows)
+    assert PAGE.count(found.withdrawn["reason"].iloc[0]) == 1
+    findings = PAGE[PAGE.index("### What the numbers show") : PAGE.index("### Memory")]
+    assert not re.search(r"`efficientnet_b2`[^`]*\b(64|128|256|512) ×", findings)
