@@ -22,7 +22,7 @@ LEVELS = "end_to_end", "conformance", "unit"
 KEEPER_GRACE_S = 10
 TURNSTILE = Turnstile()
 # What takes seconds to set up: the tests that use one of these run in one process, one after the other.
-SHARED = "echo_server", "one_process", "finished", "host", "on_its_own_stack"
+SHARED = "echo_server", "one_process", "finished", "host", "on_its_own_stack", "deepsegment", "efficientnet"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -54,29 +55,34 @@ def test_echo_returns_its_inputs():
     assert called(RECIPES / "echo", "print(json.dumps(predictor(['a', ['b']], batch_size=2)))") == ["a", ["b"]]
 
 
-def test_deepsegment_segments_the_pages_example_as_the_page_says():
-    """Exactly, alone and in any batch; and a text that is none of its business changes nothing."""
+@pytest.fixture(scope="module")
+def deepsegment() -> dict[str, Any]:
+    """What deepsegment_en does in one process: its answers, and how often TensorFlow has traced before and after."""
     code = """
+from predictor import model
+function = type(model).seqtag_model.predict_function
+tracings = [function.experimental_get_tracing_count()]
 several = example * 3 + ["how are you"]
-print(json.dumps([predictor(example), predictor(several, batch_size=3), predictor(example * 70, batch_size=64)]))
+answers = [predictor(example), predictor(several, batch_size=3), predictor(example * 70, batch_size=64)]
+for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
+    predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
+tracings.append(function.experimental_get_tracing_count())
+print(json.dumps({"answers": answers, "tracings": tracings}))
 """
-    alone, several, many = called(RECIPES / "deepsegment_en", code)
+    return dict(called(RECIPES / "deepsegment_en", code))
+
+
+def test_deepsegment_segments_the_pages_example_as_the_page_says(deepsegment: dict[str, Any]):
+    """Exactly, alone and in any batch; and a text that is none of its business changes nothing."""
+    alone, several, many = deepsegment["answers"]
     assert alone == [SEGMENTS]
     assert several == [SEGMENTS] * 3 + [["how are you"]]
     assert many == [SEGMENTS] * 70
 
 
-def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported():
+def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported(deepsegment: dict[str, Any]):
     """No call of a number, length or batch size that is new makes TensorFlow trace again, which takes seconds."""
-    code = """
-from predictor import model
-function = type(model).seqtag_model.predict_function
-before = function.experimental_get_tracing_count()
-for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
-    predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
-print(json.dumps([before, function.experimental_get_tracing_count()]))
-"""
-    before, after = called(RECIPES / "deepsegment_en", code)
+    before, after = deepsegment["tracings"]
     assert after == before
 
 
@@ -94,14 +100,32 @@ def test_an_unknown_choice_of_weights_or_execution_is_told(name: str, variable: 
         called(RECIPES / name, "", **{variable: "nope"})
 
 
-def test_efficientnet_says_which_weights_it_answers_with_and_keeps_a_bad_image_to_itself():
-    """Its slot says so; the neighbours' answers are what they are without it."""
-    code = """
-alone = predictor(example)
-mixed = predictor([b"not an image", example[0], example[0][:2000], example[0], b""], batch_size=2)
-print(json.dumps([alone, mixed, predictor([]), predictor([b""])]))
+@pytest.fixture(scope="module")
+def efficientnet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What efficientnet_b2 answers in one process, with its random weights, which it saves to a file."""
+    path = tmp_path_factory.mktemp("weights") / "mine.pth"
+    code = f"""
+import io, torch
+from PIL import Image
+from predictor import model
+turned, file = Image.open(io.BytesIO(example[0])).rotate(180).convert("L"), io.BytesIO()
+turned.save(file, "PNG")
+torch.save(model.state_dict(), {str(path)!r})
+print(json.dumps({{
+    "alone": predictor(example),
+    "three": predictor(example * 3, batch_size=2),
+    "mixed": predictor([b"not an image", example[0], example[0][:2000], example[0], b""], batch_size=2),
+    "none": predictor([]),
+    "bad": predictor([b""]),
+    "two": predictor([example[0], file.getvalue()], batch_size=2),
+}}))
 """
-    (alone,), mixed, none, bad = called(RECIPES / "efficientnet_b2", code)
+    return {**called(RECIPES / "efficientnet_b2", code), "weights": str(path)}
+
+
+def test_efficientnet_says_which_weights_it_answers_with_and_keeps_a_bad_image_to_itself(efficientnet: dict[str, Any]):
+    """Its slot says so; the neighbours' answers are what they are without it."""
+    (alone,), mixed = efficientnet["alone"], efficientnet["mixed"]
     assert alone["weights"] == "random (seed 0)"
     assert len(alone["top"]) == 5
     ids, probabilities = zip(*alone["top"], strict=True)
@@ -112,49 +136,30 @@ print(json.dumps([alone, mixed, predictor([]), predictor([b""])]))
     for place in (0, 2, 4):
         assert mixed[place].keys() == {"weights", "error"}
         assert "not a readable image" in mixed[place]["error"]
-    assert none == []
-    assert "error" in bad[0]
+    assert efficientnet["none"] == []
+    assert "error" in efficientnet["bad"][0]
 
 
 @pytest.mark.parametrize("execution", ["plain", "channels_last"])
-def test_efficientnets_answers_are_those_of_the_library_as_it_is(execution: str):
+def test_efficientnets_answers_are_those_of_the_library_as_it_is(efficientnet: dict[str, Any], execution: str):
     """Whatever of float32 executes them; as answers are compared in a run."""
     code = "print(json.dumps(predictor(example * 3, batch_size=2)))"
-    default, other = (
-        called(RECIPES / "efficientnet_b2", code),
-        called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution),
-    )
-    assert answers.same(default, other)
+    other = called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution)
+    assert answers.same(efficientnet["three"], other)
 
 
-def test_efficientnets_random_weights_answer_by_the_image():
+def test_efficientnets_random_weights_answer_by_the_image(efficientnet: dict[str, Any]):
     """Otherwise a mixed-up answer could not be told from a right one."""
-    code = """
-import io
-from PIL import Image
-turned, file = Image.open(io.BytesIO(example[0])).rotate(180).convert("L"), io.BytesIO()
-turned.save(file, "PNG")
-print(json.dumps(predictor([example[0], file.getvalue()], batch_size=2)))
-"""
-    one, other = called(RECIPES / "efficientnet_b2", code)
+    one, other = efficientnet["two"]
     assert not answers.same(one, other)
 
 
-def test_efficientnet_takes_weights_from_a_local_file(tmp_path: Path):
+def test_efficientnet_takes_weights_from_a_local_file(efficientnet: dict[str, Any]):
     """In upstream's format; its answers say so."""
-    path = tmp_path / "mine.pth"
-    code = f"""
-import torch
-from predictor import model
-torch.save(model.state_dict(), {str(path)!r})
-print(json.dumps(predictor(example)))
-"""
-    (random,) = called(RECIPES / "efficientnet_b2", code)
-    (own,) = called(
-        RECIPES / "efficientnet_b2", "print(json.dumps(predictor(example)))", EFFICIENTNET_B2_WEIGHTS=str(path)
-    )
+    code = "print(json.dumps(predictor(example)))"
+    (own,) = called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_WEIGHTS=efficientnet["weights"])
     assert own["weights"] == "mine.pth"
-    assert answers.same(random["top"], own["top"])
+    assert answers.same(efficientnet["alone"][0]["top"], own["top"])
 
 
 def test_the_photograph_is_a_photograph_whose_licence_is_stated():
