@@ -23,7 +23,7 @@ FETCHED = ROOT / ".cache" / "clients"
 CLIENTS = ROOT / "calibration" / "clients"
 LIMIT_S = 600
 CALIBRATION_REQUESTS = 64  # and as many as there are users
-TOLERATED = ("", "client-cpu", "concurrency")  # here the client shall come to its limit
+TOLERATED = ("", "client-cpu", "concurrency")  # here the client is to reach its limit
 
 
 class Failed(Exception):

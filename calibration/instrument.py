@@ -60,7 +60,7 @@ per second show that; the CPU time of the workers per request does not. `with a 
 requests per second of so many workers, in those of one.
 
 The last table is of a whole experiment: its wall time from command to report, and the seconds of it on which a clock
-ran. The row below is reckoned from it: the same cells with the examples and rounds of `{full}`, where a run
+ran. The row below is estimated from it: the same cells with the examples and rounds of `{full}`, where a run
 takes as much longer as it has more examples, and everything that is not on a clock takes as long as it did, in each
 round anew.
 """

@@ -1,4 +1,4 @@
-"""How the load scales over worker processes: what a request costs them in CPU time, whoever else wants the cores.
+"""How the load scales over worker processes: what a request costs them in CPU time, even where cores are lacking.
 
 Owns the argument. Two workers, a master and a server want four cores. On a machine with fewer, requests per second show
 the lack of cores. The CPU seconds that a worker spends on a request do not: if they are the same with two workers as

@@ -111,7 +111,7 @@ def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str,
     except Unlike as error:
         misused(
             f"{a} and {b} were made under different conditions: {error}; override the check "
-            "with --allow-different FIELD for each field that shall differ"
+            "with --allow-different FIELD for each field that may differ"
         )
     click.echo(markdown(found.table))
     click.echo("\n" + "\n".join(found.notes))

@@ -28,7 +28,6 @@ TURNSTILE = Turnstile()
 SHARED = "echo_server", "one_process", "finished", "host", "on_its_own_stack", "deepsegment", "efficientnet"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its level, which is its folder, and bring the tests into the order in which they are run."""
     for item in items:
@@ -36,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(level)
         if group := next((name for name in SHARED if name in fixtures_of(item)), None):
             item.add_marker(pytest.mark.xdist_group(group))
+            if getattr(item.config.option, "loadgroup", False):  # xdist has read the groups before this hook
+                item._nodeid = f"{item.nodeid}@{group}"  # type: ignore[attr-defined]
     items.sort(key=place_of)
 
 

@@ -1,4 +1,4 @@
-"""What is started for use by hand and lasts until Ctrl-C: a server, or a server with Locust's web interface.
+"""Sessions that are started by hand and last until Ctrl-C: a server, or a server with Locust's web interface.
 
 Owns these two sessions. Conditions are an experiment's: the same variables are set, and a baseline counts as known if
 it was made under the same ones.
@@ -119,7 +119,7 @@ def _described(session: Session, server: Server) -> str:
 
 
 def _gather_baselines(session: Session, web: Web) -> Path:
-    """Return a file with the baselines that are known, and with those that are to be timed now."""
+    """Write the known baselines to a file, time those that are asked for, and return the file's path."""
     path = session.server.logs / layout.BASELINE_CSV
     known = list(known_baselines(session.subject))
     with path.open("w", newline="") as file:

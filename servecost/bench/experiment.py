@@ -37,7 +37,7 @@ class _Table(BaseModel):
 
 
 class Overrides(_Table):
-    """``[recipe.NAME]``: what differs for one recipe; what is left out is as for all."""
+    """``[recipe.NAME]``: the keys that differ for one recipe; a missing key has the value for all."""
 
     batch_sizes: Counts | None = None
     concurrencies: Counts | None = None
@@ -58,7 +58,7 @@ class Experiment(_Table):
             extra examples.
         rounds: how often every cell is repeated.
         seed: of the order in which batch sizes and concurrencies are run.
-        request_timeout_s: seconds after which a request has failed; by default reckoned from the largest cell.
+        request_timeout_s: seconds after which a request has failed; by default, estimated from the largest cell.
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
             each core that this process may use.
         environment: variables set for both arms alike, such as malloc settings.
@@ -96,7 +96,7 @@ class Experiment(_Table):
         return self._own(recipe).examples or self.examples
 
     def examples_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
-        """Return the examples of a served run: more than other runs have, if it takes more for a request per user."""
+        """Return the examples of a served run: extra ones if that gives every user a request."""
         examples, in_flight = self.examples_of(recipe), batch_size * concurrency
         most = self._own(recipe).max_examples or self.max_examples or examples
         return in_flight if examples < in_flight <= most else examples
@@ -110,7 +110,7 @@ class Experiment(_Table):
         return self.system.get(system, {})
 
     def timeout_s_of(self, recipe: str) -> int:
-        """Return after how many seconds a request of this recipe has failed: ample for its largest cell."""
+        """Return the request time-out of a recipe in seconds: ample for its largest cell."""
         in_flight = max(self.batch_sizes_of(recipe)) * max(self.concurrencies_of(recipe))
         return self.request_timeout_s or LEAST_TIMEOUT_S + round(in_flight * TIMEOUT_S_PER_EXAMPLE)
 

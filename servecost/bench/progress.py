@@ -14,7 +14,7 @@ from servecost.bench.arms.protocol import Timed
 from servecost.bench.runs import Part, Run
 from servecost.core import csv_files, layout
 
-# As long as nothing of the kind is measured: an example of a shipped model takes about this long.
+# Until a run of the same pace has finished: an example of a shipped model takes about this long.
 FIRST_GUESS_S_PER_EXAMPLE = 0.03
 PLAIN_INTERVAL_S = 30
 

@@ -1,4 +1,4 @@
-"""A results folder: whose it is, who writes to it, and whether what it holds may be added to here and now.
+"""Claims a results folder: for one experiment, one writer at a time, and one set of conditions.
 
 Owns these refusals. Which runs the folder holds is the store's matter.
 """

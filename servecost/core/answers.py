@@ -38,7 +38,7 @@ def _same_items(expected: dict[Any, Any], answer: dict[Any, Any]) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))  # ``same`` has dealt with bool, which Python counts among the integers
+    return isinstance(value, (int, float))  # bool, a subclass of int, is handled in ``same``
 
 
 def _same_number(expected: float, answer: float) -> bool:

@@ -42,7 +42,7 @@ def logged(predictor: Callable[..., Any], write: Write) -> Callable[..., Any]:
 
 
 def to_file(path: str) -> Write:
-    """Return a function that appends a line to a file for each call, at once: a process that is killed loses none."""
+    """Return a function that appends a line to a file for each call, unbuffered: a killed process loses no line."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def write(start_ns: int, end_ns: int, inputs: int, batch_size: int) -> None:
@@ -60,7 +60,7 @@ def wait_for(path: str) -> None:
 
 _FOOTER = """
 
-# Added to this copy of the recipe: each call of the predictor is logged, and none is made too early.
+# Added to this copy of the recipe: each call of the predictor is logged, and the import ends when calls are allowed.
 import os as _os
 import {module} as _calls
 _folder = _os.path.dirname(_os.path.abspath(__file__))
@@ -70,7 +70,7 @@ _calls.wait_for(_os.path.join(_folder, {awaited!r}))
 
 
 def install(folder: str, awaited: str) -> None:
-    """Have the predictor of a recipe's copy log its calls into the copy's folder, in the file ``LOG``.
+    """Make the predictor of a recipe's copy log its calls into the copy's folder, in the file ``LOG``.
 
     It can be imported, its model loaded, before it may be used: the import ends once the folder holds ``awaited``.
     """

@@ -20,7 +20,7 @@ class Damaged(ValueError):
 
 
 class Unlike(ValueError):
-    """Runs that shall be merged or compared were made under different conditions; the message names the fields."""
+    """Runs to be merged or compared were made under different conditions; the message names the fields."""
 
 
 def write(folder: Path, content: dict[str, Any], names: Iterable[str] = ()) -> None:

@@ -1,7 +1,7 @@
 """A recipe folder in fastDeploy's own format: where it is, what its example is, which inputs a run sends.
 
 Owns finding and checking a recipe. It reads ``example.py`` only: importing the predictor, which may load gigabytes, is
-left to whoever predicts.
+left to the code that predicts.
 """
 
 from __future__ import annotations

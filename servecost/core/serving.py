@@ -51,7 +51,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Launcher:
-    """How whoever serves starts processes.
+    """How the processes of a server are started.
 
     Attributes:
         start: starts one process of the server.

@@ -1,4 +1,4 @@
-"""A server of the harness's own, as small and as fast as can be: for measuring the instrument, not a model.
+"""A server of this project's own, as small and fast as possible: for measuring the instrument, not a model.
 
 Run as a program by ``systems.null``, which answers at once with the recipe's canned answers, and by ``systems.delay``,
 which calls the predictor and then waits for a known time. Parsing is ``httptools``', the loop is ``uvloop``'s. Speaks
@@ -42,7 +42,7 @@ class NotServed(Exception):
 
 
 class Canned:
-    """Answers with the direct arm's answers to the example's inputs, which have been written beside the recipe."""
+    """Answers with the direct arm's answers to the example, which are in a file beside the recipe."""
 
     def __init__(self, folder: Path) -> None:
         self._example = load(folder).example
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's classes
 
     def data_received(self, data: bytes) -> None:
-        """Have it parsed; what is no HTTP ends the connection."""
+        """Parse data; anything but HTTP ends the connection."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:

@@ -19,7 +19,6 @@ from servecost.bench.environments import EnvironmentRefused, Environments
 from servecost.bench.experiment import Experiment
 from servecost.bench.runs import Kind, Part, Run
 from servecost.core import answers, systems
-from servecost.core.serving import ServerFailed
 from servecost.core.verdicts import Verdict
 
 # A server is stopped while the direct arm is timed. It must not take that for a worker that hangs, or a late request.
@@ -92,10 +91,12 @@ class ArmsFactory:
         timeout_s = self.experiment.timeout_s_of(part.recipe.name)
 
         def expected() -> list[Any]:
+            if direct is not None:
+                return direct.ready()
             try:
-                return direct.ready() if direct else answers.read(part.expected_json)
-            except (ArmFailed, OSError) as error:
-                raise ServerFailed("the baseline gave no answers that could be expected of the server") from error
+                return answers.read(part.expected_json)
+            except OSError as error:
+                raise ArmFailed(Verdict("baseline", "it gave no answers that could be expected of a server")) from error
 
         def start() -> AbstractContextManager[Server]:
             spec = ServerSpec(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
+from servecost.bench.arms.protocol import ArmFailed
 from servecost.bench.arms.server import Server
 from servecost.core.serving import ServerFailed
 
@@ -24,16 +25,16 @@ class ServerOnDemand:
         self._start, self._tick = start, tick
         self._stack = ExitStack()
         self._server: Server | None = None
-        self._failure: ServerFailed | None = None
+        self._failure: ServerFailed | ArmFailed | None = None
 
     def get(self) -> Server:
-        """Return the server. Raises ServerFailed; once it could not be started, it is not tried again."""
+        """Return the server. Raises ServerFailed, or ArmFailed if the direct arm has no answers; neither is retried."""
         if self._failure:
             raise self._failure
         if self._server is None:
             try:
                 self._server = self._stack.enter_context(self._start())
-            except ServerFailed as error:
+            except (ServerFailed, ArmFailed) as error:
                 self._failure = error
                 raise
             self._wait_until_idle(self._server)

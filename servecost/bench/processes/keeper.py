@@ -1,4 +1,4 @@
-"""Keeps one command: ends its whole process tree when it ends, when asked to, and when whoever started it is gone.
+"""Keeps one command: ends its process tree when the command ends, when asked to, and when the starter is gone.
 
 Run as a program by ``bench.processes``, with a pipe as standard input, which closes when the starter ends, however it
 ends (even by SIGKILL). What is written to it meanwhile is passed on to the command. Imports next to nothing, because it

@@ -13,9 +13,9 @@ import psutil
 from servecost.core.verdicts import VALID, Verdict
 
 INTERVAL_S = 0.25
-# Below this part of the memory the kernel begins to take back what is in use.
+# Below this part of memory the kernel begins to reclaim pages that are in use.
 MEMORY_LEAST = 0.05
-# Pages that nobody has used for long may be swapped out at any time; more than so much is a want of memory.
+# Unused pages may be swapped out at any time; more than this means that memory is short.
 SWAPPED_MOST_MIB = 64
 # Of the results folder, and of the folder for temporary files, where a system may queue all requests in flight.
 DISK_LEAST_MIB = 32
