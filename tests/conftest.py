@@ -4,14 +4,17 @@ Every test holds the machine together with others, or alone if it is marked so (
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from servecost.bench.arms.server import Server
+from servecost.cli import main
 from servecost.core import recipe
 from tests.orphans import no_orphans as without_orphans
 from tests.support import MEASURED, ROOT, Command, served_by
@@ -25,6 +28,7 @@ TURNSTILE = Turnstile()
 SHARED = "echo_server", "one_process", "finished", "host", "on_its_own_stack", "deepsegment", "efficientnet"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its level, which is its folder, and bring the tests into the order in which they are run."""
     for item in items:
@@ -78,6 +82,23 @@ def command() -> Command:
             timeout=timeout_s,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Command:
+    """Run a verb of ``servecost`` in this process, which spares the two seconds in which a process imports it."""
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        words, handler = [str(word) for word in arguments], signal.getsignal(signal.SIGTERM)
+        try:
+            done = CliRunner().invoke(main, words)
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
     return run
 

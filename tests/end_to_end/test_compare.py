@@ -29,45 +29,45 @@ def slower(measured: Path, tmp_path: Path) -> Path:
     return other
 
 
-def test_a_folder_is_no_worse_than_itself(command: Command, measured: Path):
+def test_a_folder_is_no_worse_than_itself(invoke: Command, measured: Path):
     """Every cell is insignificant."""
-    done = command("-m", "servecost", "compare", measured, measured)
+    done = invoke("compare", measured, measured)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^\| echo .*\| +~ \[", done.stdout, re.MULTILINE)) == 2
 
 
-def test_a_cell_that_got_worse_is_exit_code_1(command: Command, measured: Path, slower: Path):
+def test_a_cell_that_got_worse_is_exit_code_1(invoke: Command, measured: Path, slower: Path):
     """With its name; and the other way round it is an improvement."""
-    done = command("-m", "servecost", "compare", measured, slower, "--fail-over", "5%")
+    done = invoke("compare", measured, slower, "--fail-over", "5%")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("WORSE: echo, fastDeploy, 1 × 4: +100.0% [")
     assert line.endswith("allowed 5.0%")
-    assert command("-m", "servecost", "compare", slower, measured).returncode == 0
-    assert command("-m", "servecost", "compare", measured, slower, "--fail-over", "300%").returncode == 0
+    assert invoke("compare", slower, measured).returncode == 0
+    assert invoke("compare", measured, slower, "--fail-over", "300%").returncode == 0
 
 
-def test_a_cell_without_a_number_any_more_is_worse(command: Command, measured: Path, slower: Path):
+def test_a_cell_without_a_number_any_more_is_worse(invoke: Command, measured: Path, slower: Path):
     """It prints as such."""
     shutil.rmtree(slower / "round-2" / "echo" / "fastdeploy" / "b1-c1")
-    done = command("-m", "servecost", "compare", measured, slower, "--fail-over", "300%")
+    done = invoke("compare", measured, slower, "--fail-over", "300%")
     assert done.returncode == 1
     assert "WORSE: echo, fastDeploy, 1 × 1: INVALID(missing) in B" in done.stderr
 
 
-def test_unlike_folders_are_refused_by_the_fields_that_differ(command: Command, measured: Path, slower: Path):
+def test_unlike_folders_are_refused_by_the_fields_that_differ(invoke: Command, measured: Path, slower: Path):
     """Unless the check is overridden: another version of the server is what one compares."""
     for path in slower.rglob(layout.MANIFEST_JSON):
         content = json.loads(path.read_text())
         for stack in content["conditions"]["stacks"].get("echo", {}).values():
             stack["versions"]["fastdeploy"] = "9.9"
         path.write_text(json.dumps(content))
-    done = command("-m", "servecost", "compare", measured, slower)
+    done = invoke("compare", measured, slower)
     assert done.returncode == 2
     assert re.search(
         r"^error: .*: stacks\.echo\.fastdeploy\.versions\.fastdeploy \(3\.1\.1 / 9\.9\); override", done.stderr
     )
-    overridden = command("-m", "servecost", "compare", measured, slower, "--allow-different", "versions.fastdeploy")
+    overridden = invoke("compare", measured, slower, "--allow-different", "versions.fastdeploy")
     assert overridden.returncode == 1
     assert "Compared although these differ: stacks.echo.fastdeploy.versions.fastdeploy." in overridden.stdout
 
@@ -82,8 +82,8 @@ def test_unlike_folders_are_refused_by_the_fields_that_differ(command: Command, 
         ),
     ],
 )
-def test_a_wrong_argument_is_one_line(command: Command, arguments: list[str], says: str):
+def test_a_wrong_argument_is_one_line(invoke: Command, arguments: list[str], says: str):
     """Exit code 2."""
-    done = command("-m", "servecost", "compare", *arguments)
+    done = invoke("compare", *arguments)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(says)

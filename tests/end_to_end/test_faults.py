@@ -110,20 +110,20 @@ def assert_is_told(done: "subprocess.CompletedProcess[str]", rule: str, count: i
 
 
 @pytest.mark.parametrize(
-    ("fault", "rule"),
+    ("fault", "rule", "users"),
     [
-        ("return ['a lie' for _ in inputs]", "answers"),
-        ("raise RuntimeError('no')", "failures"),  # HTTP 500
-        ("__import__('time').sleep(3); return inputs", "failures"),  # slower than the time-out
+        ("return ['a lie' for _ in inputs]", "answers", (1, 4)),
+        ("raise RuntimeError('no')", "failures", (4,)),  # HTTP 500
+        ("__import__('time').sleep(3); return inputs", "failures", (4,)),  # slower than the time-out
     ],
     ids=["wrong answer", "HTTP 500", "time-out"],
 )
-def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str):
+def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str, users):
     """In the middle of a run that has begun well."""
-    case = Case(tmp_path, command, timeout_s=1)
+    case = Case(tmp_path, command, timeout_s=1, users=users)
     case.fault.write_text(f"def act(inputs, run):\n    {fault}\n")
     done = case.run()
-    assert_is_told(done, rule, 2)
+    assert_is_told(done, rule, len(users))
     assert {case.rule_of(cell) for cell in case.cells} == {rule}
     case.assert_goes_on_as_if_nothing_had_been()
 
@@ -184,7 +184,7 @@ def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
     command: Command, tmp_path: Path, inject: Callable[["subprocess.Popen[str]"], None], rule: str
 ):
     """That run is invalid, by what has happened and not by its symptom; the other one has a new server and is valid."""
-    case = Case(tmp_path, command, examples=1000, pause_s=0.01)
+    case = Case(tmp_path, command, examples=500, pause_s=0.01)
     case.fault.write_text(f"def act(inputs, run):\n    open(run + '/{MIDDLE}', 'w').close()\n    return list(inputs)\n")
     bench = case.start()
     case.wait_for(f"*.unfinished/{MIDDLE}", bench)
@@ -234,14 +234,14 @@ def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Case
     return case
 
 
-def test_files_that_were_cut_short_in_a_results_folder(command: Command, finished: Case):
+def test_files_that_were_cut_short_in_a_results_folder(invoke: Command, finished: Case):
     """The report says which, and the next run makes those runs anew, and no other."""
     *damaged, whole = finished.cells
     paths = [finished.part / cell / name for cell, name in zip(damaged, CUT_SHORT, strict=True)]
     before = (finished.part / whole / "locust_run.json").stat().st_mtime_ns
     for path in paths:
         cut(path, len(path.read_bytes()) // 3)
-    told = command("-m", "servecost", "report", finished.out)
+    told = invoke("report", finished.out)
     assert told.returncode == 1
     assert f"**{len(paths)} of {len(paths) + 1} rows are not valid:**" in told.stdout
     assert told.stdout.count("INVALID(files): ") == len(paths)
@@ -257,16 +257,16 @@ def cut(path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("names", [["plan.csv"], ["baseline.csv", "direct_calls.csv"]], ids=lambda names: names[0])
-def test_a_shared_file_that_was_cut_short(command: Command, finished: Case, names: list[str]):
+def test_a_shared_file_that_was_cut_short(invoke: Command, finished: Case, names: list[str]):
     """One line or a verdict, and the next run mends it."""
     for name in names:
         cut((finished.out if name == "plan.csv" else finished.part) / name, 4)
-    told = command("-m", "servecost", "report", finished.out)
+    told = invoke("report", finished.out)
     assert "Traceback" not in told.stderr
     finished.assert_goes_on_as_if_nothing_had_been()
 
 
-def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case):
+def test_results_of_two_machines_are_not_pooled(invoke: Command, finished: Case):
     """The line names the field and both values; whoever overrides the check gets a table that says so."""
     path = finished.part / "b1-c4" / layout.MANIFEST_JSON
     text = path.read_text()
@@ -276,14 +276,14 @@ def test_results_of_two_machines_are_not_pooled(command: Command, finished: Case
     path.write_text(json.dumps(content))
     try:
         for arguments in (["report", finished.out], ["run", finished.toml, "--out", finished.out]):
-            told = command("-m", "servecost", *arguments)
+            told = invoke(*arguments)
             assert told.returncode == 2, told.stdout + told.stderr
             (line,) = told.stderr.splitlines()
             assert line.startswith("error: ")
             (values,) = re.findall(r"machine\.host \((.*?)\)", line)
             assert {own, "another"} == set(values.split(" / "))
             assert "--allow-different" in line
-        overridden = command("-m", "servecost", "report", finished.out, "--allow-different", "machine.host")
+        overridden = invoke("report", finished.out, "--allow-different", "machine.host")
         assert overridden.returncode == 0, overridden.stderr
         assert "**Merged although these differ**: machine.host." in overridden.stdout
     finally:

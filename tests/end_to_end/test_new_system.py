@@ -44,7 +44,8 @@ def test_the_guides_system_becomes_a_row_beside_the_others(tree: Path):
     """In an environment that is built for it; every answer is checked, every call is logged."""
     code = [line for line in (tree / "systems" / "flask" / "system.py").read_text().splitlines() if line.strip()]
     assert len(code) <= 45
-    (tree / "my.toml").write_text(re.search(r"<<'END'\n(.*?)END\n", GUIDE, re.DOTALL)[1])
+    (experiment,) = re.findall(r"<<'END'\n(.*?)END\n", GUIDE, re.DOTALL)
+    (tree / "my.toml").write_text(experiment)
     done = subprocess.run(
         [sys.executable, "-m", "servecost", "run", "my.toml"],
         cwd=tree,

@@ -63,11 +63,11 @@ def test_the_notebook_is_executed_and_written_as_a_page(command: Command, folder
         assert (folder / f"fastdeploy-{name}.png").stat().st_size > 10_000
 
 
-def test_a_missing_run_prints_as_missing_on_the_page_too(command: Command, folder: Path):
+def test_a_missing_run_prints_as_missing_on_the_page_too(invoke: Command, folder: Path):
     """One is taken away in each round."""
     for run in folder.glob("round-*/echo/fastdeploy/b1-c4"):
         shutil.rmtree(run)
-    done = command("-m", "servecost", "report", folder)
+    done = invoke("report", folder)
     assert done.returncode == 1, done.stderr
     assert "- echo, 1 × 4: INVALID(missing): round 1: it has not been made yet. Remedy: " in done.stdout
     (line,) = (line for line in done.stdout.splitlines() if re.match(r"\| echo +\| +1 \|.*\| +4 \|", line))
@@ -121,11 +121,11 @@ def test_published_tables_say_what_the_runs_files_say(folder: Path, tmp_path: Pa
     assert {path.suffix for path in (tmp_path / "published").iterdir()} == {".csv", ".json"}
 
 
-def test_results_of_several_systems_are_no_page(command: Command, folder: Path):
+def test_results_of_several_systems_are_no_page(invoke: Command, folder: Path):
     """It has one column of served seconds; and the tree is as it was."""
     plan = pd.read_csv(folder / "plan.csv")
     pd.concat([plan, plan.assign(system="null")]).to_csv(folder / "plan.csv", index=False)
-    done = command("-m", "servecost", "publish", folder)
+    done = invoke("publish", folder)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [f"error: {folder} has results of several systems; the page is of one"]
     assert not (ROOT / "docs" / "results" / folder.name).exists()

@@ -19,10 +19,8 @@ from tests.support import SEGMENTS, Command, called
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
 
 
-@pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make tf1-stack` needs of this project, in a place of its own, whose recipe has no environment yet."""
-    root = tmp_path_factory.mktemp("tree")
+def copy_tree(root: Path) -> Path:
+    """Copy what `make tf1-stack` needs of this project; the recipe has no environment there yet."""
     name = "recipes/deepsegment_en"
     shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns(*not_served()))
     for path in ("recipes/make-stack", "systems/fastdeploy/requirements.txt", "Makefile"):
@@ -31,9 +29,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
-def on_its_own_stack(tree: Path) -> Iterator[Recipe]:
+@pytest.fixture(scope="module")
+def on_its_own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
     """The recipe, with the environment that `make tf1-stack` makes."""
+    tree = copy_tree(tmp_path_factory.mktemp("tree"))
     made = subprocess.run(["make", "tf1-stack"], cwd=tree, capture_output=True, text=True, check=False)
     if "there is no Python 3.7 here" in made.stderr:
         pytest.skip("no Python 3.7 on this machine")
@@ -43,14 +42,15 @@ def on_its_own_stack(tree: Path) -> Iterator[Recipe]:
     shutil.rmtree(tree / "recipes" / "deepsegment_en" / ".venv")
 
 
-def test_without_an_environment_of_its_own_a_recipe_has_the_common_one(tree: Path):
+def test_without_an_environment_of_its_own_a_recipe_has_the_common_one():
     """Whatever its requirements."""
     assert not is_foreign(recipe.load("echo"))
     assert recipe.load("echo").python == sys.executable
 
 
-def test_a_missing_python_is_told_and_nothing_is_left(tree: Path):
+def test_a_missing_python_is_told_and_nothing_is_left(tmp_path: Path):
     """What is wanted, where it was looked for, and how to get it."""
+    tree = copy_tree(tmp_path / "tree")
     done = subprocess.run(
         ["recipes/make-stack", "deepsegment_en", "3.99"], cwd=tree, capture_output=True, text=True, check=False
     )
