@@ -31,13 +31,20 @@ instrument: setup  ## compare the client with others on a server that does nothi
 tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's page: TensorFlow 1.14 on Python 3.7
 	recipes/make-stack deepsegment_en 3.7
 
-test: setup  ## run the whole test suite
-	$(BIN)/python -m pytest
+# Tests wait more than they compute, so more of them at a time than there are cores; those marked `alone` wait for all.
+BESIDE := -n 4 --dist loadgroup
+# Of the lines of servecost, those that the unit and conformance tests run in their own processes, in percent.
+FLOOR  := 85
 
-check: setup  ## lint, check the formatting and the types
+test: setup  ## run the whole test suite
+	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
+	$(BIN)/python -m pytest $(BESIDE) tests/end_to_end
+
+check: setup  ## lint, check the formatting and the types, and run the unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy servecost systems calibration baseline locustfiles docker
+	$(BIN)/mypy servecost systems calibration baseline locustfiles docker tests
+	$(BIN)/python -m pytest -q tests/unit
 
 $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@echo "Installing the pinned requirements into $(VENV): 2.6 GB, some minutes …"

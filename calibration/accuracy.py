@@ -6,8 +6,11 @@ experiment: the bench, Locust, the baseline script, the null system.
 
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 
 import click
 import pandas as pd
@@ -21,7 +24,7 @@ from servecost.bench.arms.server import ServerSpec, serve
 from servecost.bench.conditions import Subject
 from servecost.bench.experiment import Experiment
 from servecost.bench.runs import Kind, Part, Run
-from servecost.core import systems
+from servecost.core import call_log, systems
 from servecost.core.layout import EXPECTED_JSON
 from servecost.core.overhead import EXAMPLES
 from servecost.core.recipe import load
@@ -33,6 +36,8 @@ RELATIVE, ABSOLUTE_MS = 0.01, 0.2
 ROUNDS = 3
 SECONDS_PER_RUN = 4
 ZERO_ROUNDS = 6
+# What the log may add to a call, and of how many calls, how often, the time is taken.
+CALL_LOG_US, CALLS, REPETITIONS = 10, 1000, 15
 ZERO_RECIPE, ZERO_BATCH_SIZE, ZERO_EXAMPLES = "deepsegment_en", 8, 1024
 
 
@@ -53,6 +58,11 @@ def main(rounds: int, zero_rounds: int) -> None:
         what = f"overhead of a request with a known delay, {rounds} rounds"
         cells = f"{truth_ms:.3f} ms", found, f"{error_ms:+.3f} ms", f"± {tolerance_ms:.3f} ms"
         table.add_row(what, *cells, verdict(is_right[-1]))
+    cost_us = call_log_us()
+    is_right.append(cost_us <= CALL_LOG_US)
+    table.add_row(
+        "logging one call", "0", f"{cost_us:.1f} µs", f"{cost_us:+.1f} µs", f"{CALL_LOG_US} µs", verdict(is_right[-1])
+    )
     for what, has_server in (("baseline against baseline", False), ("… with a stopped server beside one", True)):
         difference, half_width = zero(zero_rounds, has_server)
         is_right.append(abs(difference) <= half_width)
@@ -91,6 +101,23 @@ def found_delay_ms(delay_ms: float, rounds: int) -> tuple[float, float]:
     requests = EXAMPLES  # one example in each
     per_request_ms = 1000 * (paired["overhead_s"] - paired["instrument_s"]) / requests
     return float(per_request_ms.mean()), overhead.half_width(per_request_ms)
+
+
+def call_log_us() -> float:
+    """Return what the log of a predictor's calls adds to one call, in µs: the median of the differences."""
+
+    def nothing(inputs: list[int], batch_size: int) -> list[int]:
+        return inputs
+
+    def call_us(predictor: Callable[..., object]) -> float:
+        began_s = time.perf_counter()
+        for _ in range(CALLS):
+            predictor([1], batch_size=1)
+        return (time.perf_counter() - began_s) / CALLS * 1e6
+
+    with tempfile.TemporaryDirectory(prefix="accuracy-") as folder:
+        logged = call_log.logged(nothing, call_log.to_file(str(Path(folder, call_log.LOG))))
+        return median(call_us(logged) - call_us(nothing) for _ in range(REPETITIONS))
 
 
 def zero(rounds: int, has_server: bool) -> tuple[float, float]:

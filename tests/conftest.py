@@ -63,7 +63,9 @@ def place_of(item: pytest.Item) -> tuple[bool, bool, bool, int]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Run a test with its fixtures beside others, or alone."""
+    """Run a test with its fixtures beside others, or alone; unit tests disturb nobody and wait for nobody."""
+    if level_of(item) == "unit":
+        return (yield)
     with TURNSTILE.alone() if is_alone(item) else TURNSTILE.beside_others():
         return (yield)
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,23 +84,27 @@ class Environments:
 
     def _run(self, command: list[str], recipe: Recipe, system: System) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            waited_s = 0.0
-            while True:
-                try:
-                    output, _ = process.communicate(timeout=POLL_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    self.tick()
-                    waited_s += POLL_S
-                    if waited_s > LIMIT_S:
-                        process.kill()
-                except BaseException:  # interrupted: pip is not to go on by itself
-                    process.kill()
-                    raise
+            try:
+                output = self._await_output(process)
+            except BaseException:  # interrupted: pip is not to go on by itself
+                process.kill()
+                raise
         if process.returncode:
             errors = [line for line in output.splitlines() if "ERROR" in line or "error:" in line] or ["no message"]
             reason = errors[-1].removeprefix("ERROR: ").strip()
             raise EnvironmentRefused(f"{recipe.name} and {system.name} cannot be installed together: {reason}")
+
+    def _await_output(self, process: subprocess.Popen[str]) -> str:
+        """Return what a process prints until it ends; it is killed after the limit."""
+        for _ in range(round(LIMIT_S / POLL_S)):
+            try:
+                return process.communicate(timeout=POLL_S)[0]
+            except subprocess.TimeoutExpired:
+                self.tick()
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):  # what it has started may keep the pipe open
+            return process.communicate(timeout=POLL_S)[0]
+        return ""
 
 
 def _place(recipe: Recipe, system: System) -> Path:

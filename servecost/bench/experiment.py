@@ -148,10 +148,14 @@ def _with_environment_files(experiment: Experiment, base: Path) -> Experiment:
 def read_variables(path: Path) -> dict[str, str]:
     """Return the variables of a file with a line ``NAME=VALUE`` each; empty lines and ``#`` comments are skipped.
 
-    It is the format of Docker's ``env_file``. Raises ExperimentError, and OSError if the file cannot be read.
+    It is the format of Docker's ``env_file``. Raises ExperimentError if the file cannot be read or has another format.
     """
     variables = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"environment_files: {path} cannot be read: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
             name, equals, value = line.partition("=")
             if not equals or not name.strip():

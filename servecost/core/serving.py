@@ -62,6 +62,16 @@ class Launcher:
     tick: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True)
+class _Start:
+    """A server whose processes have been started."""
+
+    system: System
+    served: Served
+    recipe: Recipe
+    processes: Sequence[Running]
+
+
 def prepare_copy(recipe: Recipe, folder: Path) -> Path:
     """Copy a recipe into ``folder`` and have the copy's predictor log its calls; return the copy's folder."""
     copy = copy_to(recipe, folder)
@@ -83,7 +93,7 @@ def start(
         if len(started) == 1:
             answers.write(served.copy / layout.EXPECTED_JSON, expected())
         _wait_until_up(process, started, launcher.tick)
-    _wait_until_right(system, served, recipe, expected(), started)
+    _wait_until_right(_Start(system, served, recipe, started), expected(), launcher.tick)
     return started
 
 
@@ -124,28 +134,33 @@ def _wait_until_up(process: ServerProcess, started: Sequence[Running], tick: Cal
         time.sleep(POLL_S)
 
 
-def _wait_until_right(
-    system: System, served: Served, recipe: Recipe, expected: list[Any], started: Sequence[Running]
-) -> None:
+def _wait_until_right(start: _Start, expected: list[Any], tick: Callable[[], None]) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
-        check_alive(started)
-        try:
-            status, answer, request_id = _post_example(system, served, recipe)
-            if status in system.loading_statuses:
-                time.sleep(POLL_S)
-                continue
-            given = system.wire(recipe.input_type).predictions(status, answer, request_id)
-        except ConnectionError:  # nobody listens yet
+        check_alive(start.processes)
+        given = _ask_once(start)
+        if given is None:
+            tick()
             time.sleep(POLL_S)
-            continue
-        except (OSError, http.client.HTTPException, BadAnswer) as error:
-            raise _failure("the example is not answered: {}".format(error), started) from error
-        if not answers.same(expected, given):
+        elif answers.same(expected, given):
+            return
+        else:
             problem = "the example is answered with {!r}, but called directly it gives {!r}".format(given, expected)
-            raise _failure(problem, started)
-        return
-    raise _failure("no answer within {} s".format(START_LIMIT_S), started)
+            raise _failure(problem, start.processes)
+    raise _failure("no answer within {} s".format(START_LIMIT_S), start.processes)
+
+
+def _ask_once(start: _Start) -> list[Any] | None:
+    """Return the server's answers to the example, or None as long as it is loading."""
+    try:
+        status, answer, request_id = _post_example(start.system, start.served, start.recipe)
+        if status in start.system.loading_statuses:
+            return None
+        return start.system.wire(start.recipe.input_type).predictions(status, answer, request_id)
+    except ConnectionError:  # nobody listens yet
+        return None
+    except (OSError, http.client.HTTPException, BadAnswer) as error:
+        raise _failure("the example is not answered: {}".format(error), start.processes) from error
 
 
 def _failure(reason: str, processes: Sequence[Running]) -> ServerFailed:

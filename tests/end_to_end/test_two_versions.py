@@ -19,9 +19,9 @@ def pythons(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for version in VERSIONS:
         place = tmp_path_factory.mktemp("environment") / version
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        install = [place / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", f"fastdeploy=={version}"]
-        subprocess.run(install, check=True, capture_output=True)
         found.append(str(place / "bin" / "python"))
+        install = [found[-1], "-m", "pip", "install", "--quiet", "--no-deps", f"fastdeploy=={version}"]
+        subprocess.run(install, check=True, capture_output=True)
     return found
 
 

@@ -1,0 +1,36 @@
+"""A run's inputs are those of the example, over and over."""
+
+import pytest
+
+from servecost.core.inputs import ExampleInputs
+
+THREE = ExampleInputs(["a", "b", "c"], "json")
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "inputs"),
+    [
+        (5, 0, ["a", "b", "c", "a", "b"]),
+        (3, 7, ["b", "c", "a"]),
+        (1, 2, ["c"]),
+        (0, 1, []),
+    ],
+)
+def test_inputs_repeat_the_example_from_any_number(count: int, first: int, inputs: list[str]):
+    """Input i of a run is input i modulo the example's length, however it is asked for."""
+    assert THREE.take(count, first=first) == inputs
+    assert [THREE[number] for number in range(first, first + count)] == inputs
+    assert [THREE.sample[THREE.place(number)] for number in range(first, first + count)] == inputs
+
+
+def test_there_are_as_many_distinct_inputs_as_the_example_has():
+    """The sample is the whole example."""
+    assert (len(THREE), tuple(THREE.sample)) == (3, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(("one", "other", "input_type"), [("a", "b", "json"), (b"\x00", b"\xff", "msgpack")])
+def test_the_digest_follows_the_inputs_and_their_order(one: object, other: object, input_type: str):
+    """Processes that make a run together compare it."""
+    digests = {ExampleInputs(example, input_type).digest for example in ([one], [other], [one, other], [other, one])}
+    assert len(digests) == 4
+    assert ExampleInputs((one,), input_type).digest == ExampleInputs([one], input_type).digest
