@@ -4,19 +4,18 @@ Every test holds the machine together with others, or alone if it is marked so (
 """
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from xdist.remote import Producer
 
 from servecost.bench.arms.server import Server
-from servecost.cli import main
 from servecost.core import recipe
 from tests.orphans import no_orphans as without_orphans
+from tests.side_by_side import FilesThatShare
 from tests.support import MEASURED, ROOT, Command, served_by
 from tests.turnstile import Turnstile
 
@@ -24,8 +23,6 @@ from tests.turnstile import Turnstile
 LEVELS = "end_to_end", "conformance", "unit"
 KEEPER_GRACE_S = 10
 TURNSTILE = Turnstile()
-# What takes seconds to set up: the tests that use one of these run in one process, one after the other.
-SHARED = "echo_server", "one_process", "finished", "host", "on_its_own_stack", "deepsegment", "efficientnet"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,10 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if level := level_of(item):
             item.add_marker(level)
-        if group := next((name for name in SHARED if name in fixtures_of(item)), None):
-            item.add_marker(pytest.mark.xdist_group(group))
-            if getattr(item.config.option, "loadgroup", False):  # xdist has read the groups before this hook
-                item._nodeid = f"{item.nodeid}@{group}"  # type: ignore[attr-defined]
     items.sort(key=place_of)
 
 
@@ -45,21 +38,22 @@ def level_of(item: pytest.Item) -> str | None:
     return next((level for level in LEVELS if level in item.path.parts), None)
 
 
-def fixtures_of(item: pytest.Item) -> Sequence[str]:
-    """Return the names of the fixtures that a test uses, also by way of others."""
-    return getattr(item, "fixturenames", ())
-
-
 def is_alone(item: pytest.Item) -> bool:
     """Say whether a test has to run alone on the machine."""
     return item.get_closest_marker("alone") is not None
 
 
-def place_of(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+def place_of(item: pytest.Item) -> tuple[bool, bool, int]:
     """Return the place of a test in the order: what everything else waits for comes last."""
-    is_grouped = item.get_closest_marker("xdist_group") is not None
     level = level_of(item)
-    return is_alone(item), "measured" in fixtures_of(item), not is_grouped, LEVELS.index(level) if level else -1
+    uses_measured = "measured" in getattr(item, "fixturenames", ())
+    return is_alone(item), uses_measured, LEVELS.index(level) if level else -1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesThatShare:
+    """Choose which process runs which tests."""
+    return FilesThatShare(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,23 +79,6 @@ def command() -> Command:
             timeout=timeout_s,
             check=False,
         )
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def invoke() -> Command:
-    """Run a verb of ``servecost`` in this process, which spares the two seconds in which a process imports it."""
-
-    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
-        words, handler = [str(word) for word in arguments], signal.getsignal(signal.SIGTERM)
-        try:
-            done = CliRunner().invoke(main, words)
-        finally:
-            signal.signal(signal.SIGTERM, handler)
-        if done.exception and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
     return run
 

@@ -7,12 +7,16 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import requests
 
 from servecost.bench.arms.server import Server, ServerSpec, serve
 from servecost.bench.environments import Environments
@@ -42,6 +46,8 @@ concurrencies = [1, 4]
 examples = 200
 rounds = 3
 """
+
+OTHERS = 4
 
 # Where a shell has started the tests in the background, they and all that they start would be deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,6 +105,24 @@ def start_locust(*options: object, log: Path | None = None, **env: str) -> "subp
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+@contextmanager
+def used_by_others(address: str) -> Iterator[None]:
+    """Send requests to a server while the ``with`` block lasts, from several threads, so that no second is without."""
+    stop = threading.Event()
+
+    def use() -> None:
+        while not stop.wait(0.1):
+            requests.post(address + "/infer", json={"data": ["a"]}, timeout=10)
+
+    with ThreadPoolExecutor(OTHERS) as pool:
+        others = [pool.submit(use) for _ in range(OTHERS)]
+        try:
+            yield
+        finally:
+            stop.set()
+    assert [other.exception() for other in others] == [None] * OTHERS
 
 
 def wait_until(

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,11 @@ def test_every_recipe_with_requirements_has_a_server_and_no_other():
 
 def test_both_arms_have_the_experiments_environment():
     """The baseline is timed in the server's container, with the variables of the experiment files."""
-    quick = tomllib.loads((ROOT / "experiments" / "quick.toml").read_text())
-    files = [f"experiments/{name}" for name in quick["environment_files"]]
-    assert files
+    for path in (ROOT / "experiments").glob("*.toml"):
+        assert tomllib.loads(path.read_text())["environment_files"] == ["malloc.env"], path
     for service in SERVERS.values():
-        assert [service["env_file"]] == files
+        assert service["env_file"] == "experiments/malloc.env"
+        assert "environment" not in service
 
 
 def test_the_load_waits_for_the_servers_and_the_workers_for_the_master():
@@ -120,15 +121,17 @@ def test_the_load_generator_has_no_model_library_and_the_versions_of_everybody_e
     pinned = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     assert all(re.fullmatch(r"[\w-]+", name) and name in pinned for name in names)
     assert not {"tensorflow", "torch", "deepsegment", "numpy", "pandas", "fastdeploy"} & set(names)
-    imported: set[str] = set()
-    for path in (ROOT / "servecost" / "load").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                imported.add(str(node.module).partition(".")[0])
-            elif isinstance(node, ast.Import):
-                imported |= {each.name.partition(".")[0] for each in node.names}
-    foreign = imported - {"servecost", "flask"} - sys.stdlib_module_names
-    assert foreign <= set(names)
+    imported = {name for path in (ROOT / "servecost" / "load").rglob("*.py") for name in imports_of(path)}
+    assert imported - {"servecost", "systems", "flask"} - set(sys.stdlib_module_names) <= set(names)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the names of the packages that a file imports from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module).partition(".")[0]
 
 
 def is_there(*command: str) -> bool:

@@ -1,14 +1,11 @@
 """Distributed Locust against a real fastDeploy: the same exact load, whatever happens to the workers."""
 
-import json
-import random
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 
@@ -16,22 +13,20 @@ import pytest
 
 from servecost.bench.arms.server import Server
 from servecost.bench.processes.process import free_port
-from servecost.core import recipe
-from servecost.core.layout import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
+from servecost.core.layout import RunName
 from servecost.core.verdicts import RULES
+from tests.end_to_end.accounts import assert_accounts_agree, processes
 from tests.support import (
     Command,
     assert_ends_as,
     by_type,
     rows,
     rule_for,
-    served_by,
     start_locust,
     wait_until,
     write_recipe,
 )
 
-COUNTS = LEDGER_COLUMNS[3:9]
 PROGRESS_S = 1.0  # every so often a worker tells the master how far it is
 
 
@@ -48,12 +43,6 @@ def workers(count: int, port: int, logs: Path) -> Iterator[list["subprocess.Pope
             worker.wait()
 
 
-def processes(count: int) -> tuple[object, ...]:
-    """Return Locust's options for so many processes, which meet at a port that nobody else uses."""
-    port = free_port()
-    return "--processes", count, "--master-bind-port", port, "--master-port", port
-
-
 def master_options(port: int, count: int, prefix: Path) -> list[object]:
     return ["--master", "--master-bind-port", port, "--expect-workers", count, "--csv", prefix]
 
@@ -62,38 +51,6 @@ def start_master(host: str, port: int, count: int, folder: Path, *options: objec
     """Start a master whose log and files are in a folder."""
     headless = "--headless", "--only-summary", "--host", host
     return start_locust(*master_options(port, count, folder / "out"), *headless, *options, log=folder / "master.log")
-
-
-def assert_accounts_agree(prefix: Path, users: int, batch_size: int, examples: int) -> None:
-    """Locust's statistics, the requests' file and the ledger say the same: exactly N, and the server has seen them."""
-    requests = ceil(examples / batch_size)
-    stats = by_type(prefix)
-    assert set(stats) == {"POST", "RUN", ""}
-    assert stats["POST"]["Request Count"] == stats[""]["Request Count"] == str(requests)
-    assert stats["POST"]["Failure Count"] == stats[""]["Failure Count"] == "0"
-    rule = json.loads(prefix.with_name(prefix.name + "_run.json").read_text())["rule"]
-    assert stats["RUN"]["Failure Count"] == ("1" if rule else "0")
-
-    ledger = rows(prefix.with_name(prefix.name + "_ledger.csv"))
-    assert tuple(ledger[0]) == LEDGER_COLUMNS
-    *parts, total = ledger
-    for column in ("users", *COUNTS):
-        assert sum(int(part[column]) for part in parts) == int(total[column])
-    assert total["users"] == str(users)
-    assert total["requests_issued"] == total["requests_answered"] == total["server_seen"] == str(requests)
-    assert total["examples_issued"] == total["examples_answered"] == str(examples)
-    assert total["requests_failed"] == total["examples_failed"] == "0"
-
-    sent = rows(prefix.with_name(prefix.name + "_requests.csv"))
-    assert tuple(sent[0]) == REQUESTS_COLUMNS
-    assert [int(row["request"]) for row in sent] == list(range(requests))
-    assert sum(int(row["examples"]) for row in sent) == examples
-    for part in parts:
-        assert int(part["requests_issued"]) == sum(row["worker"] == part["worker"] for row in sent)
-
-    # No worker's span, on its own clock, is longer than the run on the master's; and the run is what the CSV says.
-    assert float(stats["RUN"]["Average Response Time"]) == pytest.approx(float(total["span_s"]) * 1000, rel=1e-9)
-    assert max(float(part["span_s"]) for part in parts if part["span_s"]) <= float(total["span_s"])
 
 
 @pytest.mark.parametrize(
@@ -141,36 +98,6 @@ def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, ec
         own = [row for row in sent if row["worker"] == worker]
         changes = sorted([(int(row["sent_ns"]), 1) for row in own] + [(int(row["answered_ns"]), -1) for row in own])
         assert max(sum(change for _, change in changes[: end + 1]) for end in range(len(changes))) == 3
-
-
-SHORT_RUNS = 30
-SERVERS = 2
-
-
-def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp_path):
-    """Locust alone loses the last second of a short run, in the CSV and between worker and master."""
-
-    def run(number: int, server: Server) -> None:
-        seeded = random.Random(number)
-        users, batch_size, examples = seeded.randint(1, 12), seeded.randint(1, 9), seeded.randint(1, 400)
-        prefix = tmp_path / f"run-{number}"
-        load = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
-        done = locust("echo", server.address, *processes(seeded.randint(2, 3)), *load)
-        assert_ends_as(done, rule_for(ceil(examples / batch_size), users))
-        assert_accounts_agree(prefix, users, batch_size, examples)
-
-    def run_each(server: Server, first: int) -> int:
-        numbers = range(first, SHORT_RUNS, SERVERS)
-        for number in numbers:
-            run(number, server)
-        return len(numbers)
-
-    with ExitStack() as stack, ThreadPoolExecutor(SERVERS) as pool:
-        servers = []
-        for number in range(SERVERS):
-            (logs := tmp_path / f"server-{number}").mkdir()
-            servers.append(stack.enter_context(served_by("fastdeploy", recipe.load("echo"), logs=logs)))
-        assert sum(pool.map(run_each, servers, range(SERVERS))) == SHORT_RUNS
 
 
 def start_long_run(server: Server, folder: Path, port: int, count: int) -> "subprocess.Popen[bytes]":
@@ -292,18 +219,3 @@ def test_a_server_that_does_not_answer_a_worker_is_told_with_the_worker_s_name(t
         assert master.wait(30) == 2
     last = log.read_text().splitlines()[-1]
     assert re.search(r"no warm-up at http://127.0.0.1:9: ConnectionRefusedError: .* \(from worker 0 \(\S+\)\)", last)
-
-
-def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minute(locust: Command, tmp_path):
-    """FastDeploy forgets a request some 40 s after its answer."""
-    slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"
-    chosen = recipe.load(write_recipe(tmp_path / "slow", predictor=slow))
-    with served_by("fastdeploy", chosen, logs=tmp_path) as server:
-        options = *processes(2), "-u", 2, "--examples", 160, "--csv", tmp_path / "out"
-        done = locust(chosen.folder, server.address, *options)
-    assert_ends_as(done)
-    total = rows(tmp_path / "out_ledger.csv")[-1]
-    assert float(total["span_s"]) > 38
-    least, seen, most = (int(total[column]) for column in ("server_seen_least", "server_seen", "server_seen_most"))
-    assert 0 < least <= seen <= most < 160
-    assert most - least <= 4  # the requests in flight half a minute ago

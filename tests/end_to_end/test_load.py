@@ -11,7 +11,6 @@ from math import ceil
 from pathlib import Path
 
 import pytest
-import requests
 
 from servecost.bench.arms.server import Server
 from servecost.core import answers, recipe
@@ -27,6 +26,7 @@ from tests.support import (
     rule_for,
     served_by,
     start_locust,
+    used_by_others,
     wait_until,
 )
 
@@ -231,11 +231,6 @@ def test_a_run_that_locust_is_told_to_cut_short_is_no_run(locust: Command, echo_
     assert re.search(r"INVALID\(interrupted\): .*: ended after \d+ of 100000 requests$", done.stdout.splitlines()[-1])
 
 
-def used_by_others(server: Server, stop: threading.Event) -> None:
-    while not stop.wait(0.1):
-        requests.post(server.address + "/infer", json={"data": ["a"]}, timeout=10)
-
-
 @pytest.mark.parametrize(
     ("is_interrupted", "says"),
     [(False, "is busy with others: "), (True, "ended after 0 of 10 requests")],
@@ -243,21 +238,15 @@ def used_by_others(server: Server, stop: threading.Event) -> None:
 )
 def test_a_server_that_others_use_is_refused(echo_server: Server, tmp_path, is_interrupted, says):
     """Not for ever waited for, and to be interrupted meanwhile: their requests would take part of its time."""
-    stop, log = threading.Event(), tmp_path / "log"
-    others = threading.Thread(target=used_by_others, args=(echo_server, stop))
-    others.start()
+    log = tmp_path / "log"
     options = "--headless", "--host", echo_server.address, "--examples", 10, "--loglevel", "DEBUG"
-    locust = start_locust(*options, log=log)
-    try:
+    with used_by_others(echo_server.address):
+        locust = start_locust(*options, log=log)
         if is_interrupted:
-            wait_until(
-                lambda: '"GET /' in log.read_text(), process=locust, log=log
-            )  # it asks whether the server is quiet
+            # It asks whether the server is quiet.
+            wait_until(lambda: '"GET /' in log.read_text(), process=locust, log=log)
             locust.send_signal(signal.SIGINT)
         assert locust.wait(30) == 1
-    finally:
-        stop.set()
-        others.join()
     said = log.read_text()
     assert says in said.splitlines()[-1], said
     assert "Traceback" not in said

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import requests
 from playwright.sync_api import Page, expect, sync_playwright
 
 from servecost.bench.processes.process import free_port
-from tests.support import ROOT, start_locust, wait_until
+from tests.support import ROOT, start_locust, used_by_others, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "
@@ -183,19 +182,8 @@ def test_a_start_waits_until_the_server_is_quiet(one_process: Web):
 @pytest.mark.alone
 def test_a_server_that_others_use_is_refused_in_the_form(one_process: Web):
     """Their requests would take part of its time, and be in no account."""
-    others = threading.Event()
-
-    def use() -> None:
-        while not others.wait(0.2):
-            requests.post(one_process.server + "/infer", json={"data": ["a"]}, timeout=10)
-
-    user = threading.Thread(target=use)
-    user.start()
-    try:
+    with used_by_others(one_process.server):
         assert "is busy with others" in one_process.start(examples=10)["message"]
-    finally:
-        others.set()
-        user.join()
 
 
 @pytest.mark.parametrize(
