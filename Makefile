@@ -32,7 +32,7 @@ tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's pag
 	recipes/make-stack deepsegment_en 3.7
 
 # Tests wait more than they compute, so more of them at a time than there are cores; those marked `alone` wait for all.
-BESIDE := -n 4 --dist loadgroup
+BESIDE := -n 4
 # Of the lines of servecost, those that the unit and conformance tests run in their own processes, in percent.
 FLOOR  := 85
 
