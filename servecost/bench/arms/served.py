@@ -107,13 +107,9 @@ class ServedArm:
         now.locust.end()
         self._keep_logs(now)
         record = RunRecord.read(now.folder)
-        if record is not None and record.released_ns is not None:
-            write_calls(now.folder, now.server.calls(now.calls_before), record)
-            write_stages(now.folder, now.server, record)
-        verdict = first_broken(
-            [verdict, check_server(now.server, now.members), check_calls(now.folder, now.run, now.server, record)],
-            self._part.tolerated,
-        )
+        kept = self._keep_records(now, record) if record is not None and record.released_ns is not None else VALID
+        calls = check_calls(now.folder, now.run, now.server, record)
+        verdict = first_broken([verdict, check_server(now.server, now.members), calls, kept], self._part.tolerated)
         self._write_manifest(now, verdict)
         if not verdict.is_lasting:
             self._servers.end()  # a server under which a rule was broken serves no other run
@@ -159,6 +155,18 @@ class ServedArm:
         named = re.match(r"INVALID\(([a-z-]+)\)", now.locust.last_lines(1))
         reason = now.locust.explain_end().replace(str(now.folder), str(store.failed_folder(now.run)))
         return Verdict(named[1] if named else "interrupted", reason)
+
+    def _keep_records(self, now: _UnderWay, record: RunRecord) -> Verdict:
+        """Write the calls and stages of a run; return why the system's own record of stages cannot be read, if so."""
+        write_calls(now.folder, now.server.calls(now.calls_before), record)
+        now.server.tree.resume()  # a server that was stopped in the middle of a write may hold a lock on its records
+        try:
+            write_stages(now.folder, now.server, record)
+        except Exception as error:  # noqa: BLE001  # a system's own code may raise anything, and costs its run alone
+            return Verdict("server", f"its record of stages cannot be read: {type(error).__name__}: {error}")
+        finally:
+            now.server.tree.suspend()
+        return VALID
 
     def _keep_logs(self, now: _UnderWay) -> None:
         for log, size in now.log_sizes.items():

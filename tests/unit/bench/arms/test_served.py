@@ -169,6 +169,20 @@ def test_a_run_has_its_seconds_from_locust_and_all_its_files(arm: Serving):
     assert content["verdict"] == {"rule": "", "reason": ""}
 
 
+def test_a_system_whose_record_cannot_be_read_costs_its_run_alone(arm: Serving, monkeypatch: pytest.MonkeyPatch):
+    """It is read while the server runs, which might hold a lock on it; whatever is raised becomes the run's verdict."""
+    running: list[bool] = []
+
+    def stages(*_: object) -> None:
+        running.append(not arm.server_tree.is_suspended)
+        raise RuntimeError("database is locked")
+
+    monkeypatch.setattr(type(systems.load(arm.part.system)), "stages", stages)
+    verdict = Verdict("server", "its record of stages cannot be read: RuntimeError: database is locked")
+    assert arm.make() == (0.5, verdict)
+    assert running == [True]
+
+
 def test_the_server_and_locust_run_only_while_the_run_is_made(arm: Serving):
     """In between, every process of the arm is stopped."""
     stopped: list[bool] = []
