@@ -110,15 +110,17 @@ def start_locust(*options: object, log: Path | None = None, **env: str) -> "subp
 @contextmanager
 def used_by_others(address: str) -> Iterator[None]:
     """Send requests to a server while the ``with`` block lasts, from several threads, so that no second is without."""
-    stop = threading.Event()
+    stop, begun = threading.Event(), threading.Event()
 
     def use() -> None:
         while not stop.wait(0.1):
             requests.post(address + "/infer", json={"data": ["a"]}, timeout=10)
+            begun.set()
 
     with ThreadPoolExecutor(OTHERS) as pool:
         others = [pool.submit(use) for _ in range(OTHERS)]
         try:
+            assert begun.wait(30)  # before that, nobody uses it
             yield
         finally:
             stop.set()

@@ -179,7 +179,6 @@ def test_a_start_waits_until_the_server_is_quiet(one_process: Web):
     assert "Server: received 10 requests in the whole run; sent: 10; they agree." in one_process.locust_log()
 
 
-@pytest.mark.alone
 def test_a_server_that_others_use_is_refused_in_the_form(one_process: Web):
     """Their requests would take part of its time, and be in no account."""
     with used_by_others(one_process.server):
