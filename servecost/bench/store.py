@@ -82,11 +82,11 @@ def grid(sizes: Collection[int]) -> list[int]:
 
 def make_room(run: Run) -> None:
     """Remove what earlier attempts at a run have left; keep a damaged run aside until it is made again."""
-    for folder in (failed_folder(run), unfinished_folder(run)):
-        if run.kind is Kind.SERVED:
+    if run.kind is Kind.SERVED:
+        for folder in (failed_folder(run), unfinished_folder(run)):
             shutil.rmtree(folder, ignore_errors=True)
-    if run.kind is Kind.SERVED and run.place.exists():
-        run.place.rename(failed_folder(run))
+        if run.place.exists():
+            run.place.rename(failed_folder(run))
     _failure_json(run).unlink(missing_ok=True)
 
 

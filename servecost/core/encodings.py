@@ -6,7 +6,7 @@ Owns the words for an answer that cannot be decoded. What the decoded value mean
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Iterable
 
 from servecost.core.system import BadAnswer, Body
 
@@ -25,6 +25,12 @@ def encode(value: Any, encoding: str) -> Body:
     import msgpack  # only here: a process that only predicts needs the standard library alone
 
     return Body(bytes(msgpack.packb(value, use_bin_type=True)), _CONTENT_TYPES[MSGPACK])
+
+
+def encode_inputs(inputs: Iterable[Any], encoding: str) -> Body:
+    """Return inputs as a body of a common form: the JSON object ``{"data": inputs}``, or a bare msgpack list."""
+    listed = list(inputs)
+    return encode({"data": listed} if encoding == JSON else listed, encoding)
 
 
 def decode(answer: bytes, encoding: str) -> Any:

@@ -22,8 +22,7 @@ class FastDeployWire(Wire):
 
     def body(self, inputs: Sequence[Any]) -> Body:
         """Return the encoded inputs."""
-        listed = list(inputs)
-        return encodings.encode({"data": listed} if self._encoding == encodings.JSON else listed, self._encoding)
+        return encodings.encode_inputs(inputs, self._encoding)
 
     def path(self, request_id: str) -> str:
         """Return the path, which names the request. Two requests with the same id would collide."""

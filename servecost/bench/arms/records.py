@@ -62,12 +62,24 @@ def write_stages(folder: Path, server: Server, record: RunRecord) -> None:
         csv_files.write_table(folder / layout.SERVER_STAGES_CSV, layout.SERVER_STAGES_COLUMNS, rows)
 
 
-def check_server(server: Server, before: set[tuple[int, float]]) -> Verdict:
-    """Return whether the server's processes are those that they were before the run."""
+def failure_of(error: ServerFailed) -> Verdict:
+    """Return a server's failure as a verdict, its message in one line."""
+    return Verdict("server", " | ".join(line for line in str(error).splitlines() if line.strip()))
+
+
+def check_lives(server: Server) -> Verdict:
+    """Return whether every process of the server lives."""
     try:
         check_alive(server.processes)
     except ServerFailed as error:
-        return Verdict("server", " | ".join(line for line in str(error).splitlines() if line.strip()))
+        return failure_of(error)
+    return VALID
+
+
+def check_server(server: Server, before: set[tuple[int, float]]) -> Verdict:
+    """Return whether the server's processes are those that they were before the run."""
+    if not (verdict := check_lives(server)).is_valid:
+        return verdict
     after = server.tree.members()
     if gone := before - after:
         began = len(after - before)

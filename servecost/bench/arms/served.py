@@ -15,7 +15,16 @@ from typing import Any
 
 from servecost.bench import conditions, store
 from servecost.bench.arms.protocol import ArmFailed, Timed
-from servecost.bench.arms.records import RunRecord, check_calls, check_server, first_broken, write_calls, write_stages
+from servecost.bench.arms.records import (
+    RunRecord,
+    check_calls,
+    check_lives,
+    check_server,
+    failure_of,
+    first_broken,
+    write_calls,
+    write_stages,
+)
 from servecost.bench.arms.server import Server
 from servecost.bench.arms.server_on_demand import ServerOnDemand
 from servecost.bench.conditions import Subject
@@ -25,7 +34,7 @@ from servecost.bench.processes.watch import Watch
 from servecost.bench.runs import Part, Run
 from servecost.bench.scripts import script_of
 from servecost.core import answers, layout
-from servecost.core.serving import ServerFailed, check_alive
+from servecost.core.serving import ServerFailed
 from servecost.core.verdicts import VALID, Verdict
 
 POLL_S = 0.1
@@ -135,14 +144,11 @@ class ServedArm:
         try:
             return self._servers.get()
         except ServerFailed as error:
-            raise ArmFailed(Verdict("server", one_line(error))) from error
+            raise ArmFailed(failure_of(error)) from error
 
     def _look(self, now: _UnderWay) -> Verdict:
-        try:
-            check_alive(now.server.processes)
-        except ServerFailed as error:
-            return Verdict("server", one_line(error))
-        return now.watch.look()
+        verdict = check_lives(now.server)
+        return verdict if not verdict.is_valid else now.watch.look()
 
     def _verdict_of_load(self, now: _UnderWay) -> Verdict:
         """Return Locust's own verdict; without one, why Locust ended. Logs are named by where they will be kept."""
@@ -209,11 +215,6 @@ class ServedArm:
         }
         program = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
         return Command("locust", [*program, *words], now.folder / "locust.log", environment)
-
-
-def one_line(error: Exception) -> str:
-    """Return an error's message as one line."""
-    return " | ".join(line for line in str(error).splitlines() if line.strip())
 
 
 @contextmanager
