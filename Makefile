@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy instrument tf1-stack test check report
+.PHONY: help setup bench web accuracy slices soak instrument tf1-stack test check report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -18,11 +18,20 @@ bench: setup  ## run experiments/quick.toml and print the overhead table
 web: setup  ## serve a recipe (RECIPE=deepsegment_en) with Locust's web interface on 127.0.0.1:8089
 	$(BIN)/python -m servecost web $(RECIPE)
 
+systems: setup  ## measure every serving system side by side (less than 20 minutes after the installs)
+	$(BIN)/python -m servecost run experiments/systems-quick.toml
+
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m servecost report results/quick
 
-accuracy: setup  ## check the instrument against known delays and against itself (about seven minutes)
+accuracy: setup  ## check the instrument against known delays and against itself (15 minutes at most)
 	$(BIN)/python -m calibration.accuracy
+
+slices: setup  ## measure what slices cost either arm; write docs/slices.md (about an hour, resumable)
+	$(BIN)/python -m calibration.slices
+
+soak: setup  ## make 200 pairs in a row and see whether anything grows or is left; write docs/soak.md (15 minutes)
+	$(BIN)/python -m calibration.soak
 
 instrument: setup  ## compare the client with others on a server that does nothing; write docs/instrument.md (ten minutes)
 	calibration/fetch
@@ -39,6 +48,9 @@ FLOOR  := 85
 test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
 	$(BIN)/python -m pytest $(BESIDE) tests/end_to_end
+
+conformance: setup  ## test every serving system, in environments that are built for it (some minutes)
+	ALL_SYSTEMS=1 $(BIN)/python -m pytest -n 3 tests/conformance
 
 check: setup  ## lint, check the formatting and the types, and run the unit tests
 	$(BIN)/ruff check .

@@ -34,6 +34,7 @@ class Child(serving.Running):
     def __init__(self, process: ServerProcess) -> None:
         """Start it; its output is the container's."""
         self.name = process.name
+        self.stop_signal = process.stop_signal
         environment = dict(os.environ, **process.environment)
         self.popen = subprocess.Popen(process.command, env=environment, cwd=process.folder and str(process.folder))
 
@@ -102,7 +103,9 @@ def serve(recipe: Recipe, options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
         copy = serving.prepare_copy(recipe, Path(folder))
         ports = tuple(options.port + place for place in range(system.ports))
-        served = Served(copy, sys.executable, options.host, ports, REQUEST_TIMEOUT_S, system.settings)
+        served = Served(
+            copy, sys.executable, options.host, ports, REQUEST_TIMEOUT_S, system.settings, recipe.input_type
+        )
         try:
             serving.start(system, served, recipe, lambda: expected, serving.Launcher(start))
             READY.touch()
@@ -119,7 +122,7 @@ def serve(recipe: Recipe, options: argparse.Namespace) -> int:
 def end(children: list[Child]) -> None:
     """End the processes: asked first, killed after some seconds."""
     for child in children:
-        child.popen.terminate()
+        child.popen.send_signal(child.stop_signal)
     deadline = time.monotonic() + GRACE_S
     for child in children:
         try:

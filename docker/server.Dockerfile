@@ -3,7 +3,10 @@ ARG PYTHON_IMAGE=python:3.11-slim
 FROM ${PYTHON_IMAGE}
 
 ARG RECIPE
+# Who serves the recipe that is loaded, CHOSEN; the other one is served by the default, whatever that is.
 ARG SYSTEM=fastdeploy
+ARG VARIANT=
+ARG CHOSEN=
 # Where pip is to look besides its own index: PyTorch's index of CPU builds makes that image 2 GB smaller.
 ARG PIP_EXTRA_INDEX_URL
 WORKDIR /app
@@ -11,9 +14,19 @@ WORKDIR /app
 ARG CONSTRAINTS=constraints.txt
 COPY constraints.txt ./
 COPY recipes/${RECIPE}/*.txt recipes/${RECIPE}/
-COPY systems/${SYSTEM}/requirements.txt systems/${SYSTEM}/
-RUN PIP_ROOT_USER_ACTION=ignore pip install --no-cache-dir --disable-pip-version-check --use-pep517 \
-      -r systems/${SYSTEM}/requirements.txt -r recipes/${RECIPE}/requirements.txt -c ${CONSTRAINTS} \
+COPY systems/DEFAULT systems/fastdeploy/*.txt systems/default/
+COPY systems/${SYSTEM}/*.txt systems/${SYSTEM}/
+# What a system needs besides Python's packages; then the versions that are pinned here, where they can be had with it.
+RUN if [ "${RECIPE}" = "${CHOSEN:-$RECIPE}" ]; then system=${SYSTEM}; named="${SYSTEM}${VARIANT}"; \
+    else system=default; named=$(cat systems/default/DEFAULT); fi \
+ && echo "$named" > /named \
+ && if [ -f systems/$system/packages.txt ]; then apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends $(cat systems/$system/packages.txt) \
+    && rm -rf /var/lib/apt/lists/*; fi \
+ && export PIP_ROOT_USER_ACTION=ignore \
+ && install="pip install --no-cache-dir --disable-pip-version-check --use-pep517 \
+      -r systems/$system/requirements.txt -r recipes/${RECIPE}/requirements.txt" \
+ && { $install -c ${CONSTRAINTS} || $install; } \
  && useradd --create-home --uid 1000 serve \
  && mkdir /results && chown serve /results
 
@@ -22,6 +35,8 @@ COPY systems systems
 COPY baseline baseline
 COPY docker/serve.py docker/
 COPY recipes/${RECIPE} recipes/${RECIPE}
+# The system that is taken where none is named is the one that this image has.
+RUN mv /named systems/DEFAULT
 
 USER serve
 ENV PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -1,6 +1,9 @@
-"""The command line: ``servecost run|report|compare|publish|serve|web|systems``. Reads as what the project does."""
+"""The command line, ``servecost VERB``: run, report, compare, publish, serve, web, starts, systems."""
 
+import errno
+import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,9 +14,13 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+import pandas as pd
+from packaging.requirements import Requirement
+from tabulate import tabulate
 
 from servecost.bench import by_hand, scripts
 from servecost.bench import experiment as experiments
+from servecost.bench import starts as starting
 from servecost.bench.arms.server import ServerSpec
 from servecost.bench.environments import EnvironmentRefused, Environments
 from servecost.bench.experiment import LEAST_TIMEOUT_S, Experiment
@@ -26,12 +33,14 @@ from servecost.core.manifest import Unlike
 from servecost.core.recipe import ROOT
 from servecost.core.serving import ServerFailed
 from servecost.core.system import LOOPBACK
+from servecost.core.verdicts import UNSENDABLE
 from servecost.report import compare as comparison
 from servecost.report.write import publish as publishing
 from servecost.report.write import report as reports
 from servecost.report.write.wording import markdown
 
 EXISTING = click.Path(path_type=Path)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PORT = click.IntRange(0, 65535)
 QUICK = ROOT / "experiments" / "quick.toml"
 
@@ -68,23 +77,29 @@ def main() -> None:
 @main.command()
 @click.argument("experiment", type=EXISTING)
 @click.option("--out", type=EXISTING, help="Results folder.  [default: results/NAME of the experiment file]")
+@click.option("--system", "names", metavar="NAME", multiple=True, help="Instead of the file's; repeatable.")
 @allow_different
-def run(experiment: Path, out: Path | None, allowed: tuple[str, ...]) -> None:
-    """Make the runs of an EXPERIMENT file that are still missing, and report."""
+def run(experiment: Path, out: Path | None, names: tuple[str, ...], allowed: tuple[str, ...]) -> None:
+    """Make the runs of an EXPERIMENT file that are still missing, and report.
+
+    With --system, results are in a folder of their own: results/NAME-SYSTEM-SYSTEM.
+    """
     try:
-        content, chosen = experiments.read(experiment)
-        folder = out or ROOT / "results" / experiment.stem
+        content, chosen = experiments.read(experiment, names)
+        folder = out or ROOT / "results" / "-".join([experiment.stem, *(content.systems if names else ())])
         failures = run_experiment(content, chosen, folder, allowed)
-    except (experiments.ExperimentError, ResultsFolderError) as error:
+    except (experiments.ExperimentError, ResultsFolderError, recipes.RecipeError) as error:
         misused(str(error))
     except OSError as error:
-        unwritable(folder, error)
+        failed(folder, error)
     except KeyboardInterrupt:
         click.echo(f"interrupted; the same command goes on where it stopped (finished runs are in {folder})", err=True)
         sys.exit(130)
     is_valid = _show_report(folder, allowed)
     for failure in failures:
         click.echo(f"FAILED: {failure}", err=True)
+    if failures and all(failure.verdict.rule == UNSENDABLE for failure in failures):
+        sys.exit(2)  # the recipe is the wrong argument
     sys.exit(1 if failures or not is_valid else 0)
 
 
@@ -103,7 +118,10 @@ def report(folder: Path, allowed: tuple[str, ...]) -> None:
 @click.option("--metric", type=click.Choice(list(comparison.METRICS)), default="served", show_default=True)
 @allow_different
 def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str, ...]) -> None:
-    """Compare two results folders, cell by cell; exit code 1 if B is significantly worse than allowed anywhere."""
+    """Compare two results folders, cell by cell; exit code 1 if B is significantly worse than allowed.
+
+    Exit code 2 if it cannot be decided whether it is.
+    """
     try:
         found = comparison.compare(a, b, metric, fail_over, allowed)
     except reports.NoResults as error:
@@ -117,15 +135,22 @@ def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str,
     click.echo("\n" + "\n".join(found.notes))
     for line in found.worse:
         click.echo(f"WORSE: {line}", err=True)
-    sys.exit(1 if found.worse else 0)
+    for line in found.undecided:
+        click.echo(f"CANNOT DECIDE: {line}", err=True)
+    sys.exit(found.exit_code)
 
 
 @main.command()
 @click.argument("folder", type=EXISTING)
-def publish(folder: Path) -> None:
-    """Make docs/benchmarks.md of a results FOLDER, the README's table and the notebook's outputs; keep its tables."""
+@click.option("--free-choice", "free", type=EXISTING, help="Results folder of rounds in which the system chose freely.")
+@allow_different
+def publish(folder: Path, free: Path | None, allowed: tuple[str, ...]) -> None:
+    """Make docs/benchmarks.md of a results FOLDER, the README's table and the notebook's outputs; keep its tables.
+
+    Of results of several systems: docs/systems.md.
+    """
     try:
-        publishing.publish(folder, ROOT)
+        publishing.publish(folder, ROOT, free, allowed)
     except reports.NoResults as error:
         misused(str(error))
 
@@ -148,11 +173,12 @@ def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--folder", type=EXISTING, help="Keep logs and expected.json, the right answers, there.")
 def serve(recipe: str, system: str, port: int, experiment: Path, listen: str, folder: Path | None) -> None:
     """Serve a RECIPE (a name or a folder) as in a run, until Ctrl-C, for Locust started by hand."""
+    listen = own_address(listen)
     with session_of(recipe, system, port, experiment) as (session, _):
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         server = replace(session.server, listen=listen, logs=folder or session.server.logs)
-        by_hand.serve_until_interrupted(by_hand.Session(server))
+        by_hand.serve_until_interrupted(by_hand.Session(server, session.slice_s))
 
 
 @main.command()
@@ -169,22 +195,56 @@ def web(recipe: str, system: str, port: int, experiment: Path, web_port: int, wo
         )
 
 
+@main.command()
+@click.argument("recipe")
+@click.option("--system", default=systems.default, show_default=systems.default(), help="The serving system.")
+@click.option("--times", type=click.IntRange(1), default=9, show_default=True, help="How often it is started.")
+@click.option("--experiment", type=EXISTING, default=QUICK, help="Its [environment].  [default: quick.toml]")
+def starts(recipe: str, system: str, times: int, experiment: Path) -> None:
+    """Start a system several times with a RECIPE, without load, and tabulate what it chooses by itself."""
+    with session_of(recipe, system, 0, experiment, is_free=True) as (session, _):
+        found = starting.start(session, times, click.echo)
+        click.echo("\n" + markdown(pd.DataFrame(starting.table(found))))
+
+
 @main.command(name="systems")
 def list_systems() -> None:
-    """List the serving systems, with what each requires."""
-    rows = [(name, systems.load(name).label, _requirements_of(name)) for name in systems.available()]
-    widths = [max(len(row[column]) for row in rows) for column in range(2)]
-    for name, label, required in rows:
-        click.echo(f"{name:<{widths[0]}}  {label:<{widths[1]}}  {required}".rstrip())
+    """List the serving systems: label, version, needs, and for which recipes the environment of each is built."""
+    rows = [_described(name) for name in systems.available()]
+    head = ["NAME", "LABEL", "VERSION", "NEEDS", "ENVIRONMENT"]
+    click.echo(tabulate(rows, head, tablefmt="plain", disable_numparse=True))
 
 
-def _requirements_of(system: str) -> str:
-    return ", ".join(packages.requirement_lines(systems.requirements(system)))
+def _applies_here(line: str) -> bool:
+    marker = Requirement(line).marker
+    return marker is None or marker.evaluate()
+
+
+def _described(name: str) -> list[str]:
+    """Return a system's line; one whose own code fails says so in its place."""
+    try:
+        system = systems.load(name)
+    except Exception as error:  # noqa: BLE001  # a system's own code may raise anything, and hides no other system
+        return [name, f"cannot be loaded: {type(error).__name__}: {error}", "", "", ""]
+    needs = [each for each in packages.requirement_lines(systems.requirements(name)) if _applies_here(each)]
+    needs = [each.partition(";")[0].strip() for each in needs]
+    version = needs.pop(0).partition("==")[2] if needs and system.folder.name in needs[0] else "of this project"
+    needs += system.programs
+    built = [each for each in recipes.available() if Environments().find(recipes.load(each), system) is not None]
+    state = "built for " + ", ".join(built) if built else "built at its first run"
+    if not system.calls_predictor:
+        state = "none of its own"
+    return [name, system.label, version, ", ".join(needs), state]
 
 
 @contextmanager
-def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tuple[by_hand.Session, Experiment]]:
-    """Yield what is served by hand, and its experiment; problems become one line each and an exit code."""
+def session_of(
+    recipe: str, system: str, port: int, path: Path, *, is_free: bool = False
+) -> Iterator[tuple[by_hand.Session, Experiment]]:
+    """Yield what is served by hand, and its experiment; problems become one line each and an exit code.
+
+    ``is_free``: the system has its default settings, whatever the experiment fixes.
+    """
     try:
         chosen, description = recipes.load(recipe), systems.load(system)
         experiment, _ = experiments.read(path)
@@ -200,10 +260,10 @@ def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tupl
                 logs=Path(folder),
                 request_timeout_s=LEAST_TIMEOUT_S,
                 environment=experiment.variables(),
-                settings=experiment.settings_of(system),
+                settings={} if is_free else experiment.settings_of(system, chosen.name),
                 port=own_port,
             )
-            yield by_hand.Session(server), experiment
+            yield by_hand.Session(server, experiment.slice_s), experiment
         except (
             EnvironmentRefused,
             scripts.RunFailed,
@@ -216,6 +276,18 @@ def session_of(recipe: str, system: str, port: int, path: Path) -> Iterator[tupl
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("stopped")
+
+
+def own_address(listen: str) -> str:
+    """Return an address of this machine as it stands in a URL; any other one ends the process."""
+    bare = listen.strip("[]")
+    try:
+        family, *_, place = socket.getaddrinfo(bare, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind(place)
+    except (OSError, UnicodeError) as error:
+        misused(f"--listen {listen}: it is no address of this machine ({error}); give one, like 127.0.0.1 or ::1")
+    return f"[{bare}]" if ":" in bare else bare
 
 
 def free_or_given(port: int, option: str) -> int:
@@ -232,16 +304,21 @@ def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
     except reports.NoResults as error:
         misused(str(error))
     except OSError as error:
-        unwritable(folder, error)
+        failed(folder, error)
     click.echo(f"\n{written.table}\n\nReport: {written.html}")
     return written.is_valid
 
 
-def unwritable(folder: Path, error: OSError) -> NoReturn:
-    """End the process because something cannot be written, such as on a full disk."""
-    click.echo(
-        f"error: {folder} cannot be written to: {error}; free some space, then run the same command again", err=True
-    )
+def failed(folder: Path, error: OSError) -> NoReturn:
+    """End the process because of an error of the operating system: in writing to ``folder``, or else what it says."""
+    file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    is_there = file is not None and folder.resolve() in (file.resolve(), *file.resolve().parents)
+    if is_there or error.errno in NO_SPACE:
+        remedy = "free some space" if error.errno in NO_SPACE else "make it writable"
+        problem = f"{folder} cannot be written to: {error}; {remedy}, then run the same command again"
+    else:
+        problem = f"{file}: {error.strerror}" if file else str(error)
+    click.echo(f"error: {problem}", err=True)
     sys.exit(1)
 
 

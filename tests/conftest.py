@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 
 from servecost.bench.arms.server import Server
@@ -23,6 +24,10 @@ from tests.turnstile import Turnstile
 LEVELS = "end_to_end", "conformance", "unit"
 KEEPER_GRACE_S = 10
 TURNSTILE = Turnstile()
+
+# The same examples each time: a check is red for what was changed, and not by chance.
+settings.register_profile("check", derandomize=True, deadline=None, database=None)
+settings.load_profile("check")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

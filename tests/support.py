@@ -44,7 +44,11 @@ recipes = ["echo"]
 batch_sizes = [1]
 concurrencies = [1, 4]
 examples = 200
-rounds = 3
+rounds = 4
+
+# Or rounds under different choices of fastDeploy's would be rows of their own.
+[system.fastdeploy]
+OPTIMAL_BATCH_SIZE = "8"
 """
 
 OTHERS = 4
@@ -156,14 +160,14 @@ def by_type(prefix: Path) -> dict[str, dict[str, str]]:
 def assert_ends_as(done: "subprocess.CompletedProcess[str]", rule: str = "") -> None:
     """The load's last line names this rule, or none for a valid run, and the exit code fits.
 
-    Beside other tests a client may have to wait for a core through no fault of its own; that is no failure here. Tests
-    that run alone show that a run is valid by that rule, too.
+    Beside other tests a client may have to wait for a core through no fault of its own, at the start of a run more than
+    later; that is no failure here. Tests that run alone show that a run is valid by these rules, too.
     """
     said = done.stdout + done.stderr
     verdict = re.match(r"(?:VALID|INVALID\(([a-z-]+)\)): ", (done.stdout.splitlines() or [""])[-1])
     assert verdict, said
     found = verdict[1] or ""
-    assert found in ({rule, "client-cpu"} if rule == "" else {rule}), said
+    assert found in ({rule, "client-cpu", "warm"} if rule == "" else {rule}), said
     assert done.returncode == bool(found), said
 
 

@@ -5,7 +5,6 @@ it was made under the same ones.
 """
 
 import csv
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -21,7 +20,7 @@ from servecost.bench.arms.server import Server, ServerSpec, serve
 from servecost.bench.conditions import Subject
 from servecost.bench.experiment import LEAST_TIMEOUT_S
 from servecost.bench.processes.process import Command, Process, free_port, running
-from servecost.core import layout, manifest
+from servecost.core import facts, layout, manifest
 from servecost.core.recipe import ROOT
 from servecost.core.serving import ServerFailed, check_alive
 from servecost.core.system import LOOPBACK
@@ -40,9 +39,11 @@ class Session:
 
     Attributes:
         server: what is served, by whom; its logs' folder also takes the right answers and the session's other files.
+        slice_s: the seconds of a slice in the experiment whose baselines count as known.
     """
 
     server: ServerSpec
+    slice_s: float
 
     @property
     def subject(self) -> Subject:
@@ -95,11 +96,11 @@ def serve_with_web(session: Session, web: Web) -> None:
         _stay([*server.processes, locust])
 
 
-def known_baselines(subject: Subject) -> Iterator[dict[str, str]]:
+def known_baselines(subject: Subject, slice_s: float) -> Iterator[dict[str, str]]:
     """Yield the rows of baseline runs in ``results/`` that were made here, of this recipe, under these conditions."""
-    here = conditions.gather(subject)
-    name = subject.recipe.name
-    for path in sorted(ROOT.glob(f"results/*/round-*/{name}/{subject.system}/{layout.BASELINE_CSV}")):
+    here = conditions.gather(subject, slice_s)
+    pattern = f"results/*/round-*/{subject.recipe.name}/{subject.system}/b*/{layout.BASELINE_CSV}"
+    for path in sorted(path for path in ROOT.glob(pattern) if not path.parent.suffix):
         with suppress(manifest.Damaged):
             if manifest.read(path.parent)["conditions"] == here:
                 with path.open() as file:
@@ -113,15 +114,15 @@ def _start_server(stack: ExitStack, session: Session) -> Server:
 
 def _described(session: Session, server: Server) -> str:
     spec = session.server
-    facts = ", ".join(f"{name} {value:g}" for name, value in server.facts.items())
-    chosen = f" ({facts})" if facts else ""
+    said = facts.in_words(server.facts)
+    chosen = f" ({said})" if said else ""
     return f"{spec.recipe.name} answers at {server.address}{chosen}. Logs: {spec.logs}"
 
 
 def _gather_baselines(session: Session, web: Web) -> Path:
     """Write the known baselines to a file, time those that are asked for, and return the file's path."""
     path = session.server.logs / layout.BASELINE_CSV
-    known = list(known_baselines(session.subject))
+    known = list(known_baselines(session.subject, session.slice_s))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, layout.BASELINE_COLUMNS)
         writer.writeheader()
@@ -141,7 +142,6 @@ def _gather_baselines(session: Session, web: Web) -> Path:
 def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> Command:
     spec = session.server
     options: dict[str, object] = {
-        "-f": scripts.script_of("locustfiles", spec.recipe),
         "--system": spec.system.name,
         "--host": server.address,
         "--web-host": LOOPBACK,
@@ -151,14 +151,12 @@ def _locust(session: Session, web: Web, server: Server, baseline_csv: Path) -> C
     if web.workers:
         port = free_port()
         options |= {"--processes": web.workers, "--master-bind-port": port, "--master-port": port}
-    command = [sys.executable, "-m", "locust", *(str(word) for option in options.items() for word in option)]
-    environment = {
+    variables = {
         **spec.environment,
         "EXPECTED_ANSWERS": str(spec.logs / layout.EXPECTED_JSON),
         "BASELINE_CSV": str(baseline_csv),
-        "RECIPE": str(spec.recipe.folder),
     }
-    return Command("locust", command, spec.logs / "locust.log", environment)
+    return scripts.locust_command(spec.recipe, spec.logs / "locust.log", options, variables)
 
 
 def _wait_for(address: str, locust: Process) -> None:

@@ -52,29 +52,30 @@ class Subject:
     environment: Mapping[str, str]
 
 
-def write(folder: Path, subject: Subject, names: Iterable[str] = (), **run: Any) -> None:
-    """Write the manifest of a run into its folder; ``run`` holds the fields that only this run has."""
+def write(folder: Path, subject: Subject, slice_s: float, names: Iterable[str] = (), **run: Any) -> None:
+    """Write the manifest of a pair into its folder; ``run`` holds the fields that only this pair has."""
     content = {
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
-        "conditions": gather(subject),
+        "conditions": gather(subject, slice_s),
         **run,
     }
     manifest.write(folder, content, names)
 
 
-def gather(subject: Subject) -> dict[str, Any]:
+def gather(subject: Subject, slice_s: float) -> dict[str, Any]:
     """Return the conditions of now: a tree of fields, in which every fact stands once."""
-    return {**_of_recipe(subject), "stacks": _stacks(subject), **_of_machine(subject.environment, subject.system)}
+    of_machine = _of_machine(subject.environment, subject.system)
+    return {**_of_recipe(subject), "stacks": _stacks(subject), **of_machine, "slice_s": slice_s}
 
 
-def gather_before(recipe: Recipe, system: str, environment: Mapping[str, str]) -> dict[str, Any]:
+def gather_before(recipe: Recipe, system: str, environment: Mapping[str, str], slice_s: float) -> dict[str, Any]:
     """Return the conditions as far as they are known before anything is built: without an interpreter, no versions."""
     python = Environments().find(recipe, systems.load(system))
     if python is not None:
-        return gather(Subject(recipe, system, python, environment))
+        return gather(Subject(recipe, system, python, environment), slice_s)
     subject = Subject(recipe, system, sys.executable, environment)
-    return {**_of_recipe(subject), **_of_machine(environment, system)}
+    return {**_of_recipe(subject), **_of_machine(environment, system), "slice_s": slice_s}
 
 
 def _of_recipe(subject: Subject) -> dict[str, Any]:
@@ -144,8 +145,9 @@ def system_digest(name: str) -> str:
 
 def system_files(name: str) -> list[Path]:
     """Return the files of a system whose content can move a number: of its folder and of those that it imports from."""
-    own = systems.FOLDER / name
+    own = systems.folder_of(name)
     imported = {other for path in own.glob("*.py") for other in _SIBLING.findall(path.read_text())}
+    imported.update(systems.folder_of(other).name for other in systems.load(name).borrows)
     folders = [own, *systems.FOLDER.glob("_*"), *(systems.FOLDER / other for other in imported)]
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
     return sorted(path for path in files if not _is_left_out(path))

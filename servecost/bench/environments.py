@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import re
 import shutil
 import subprocess
 import time
@@ -26,12 +27,24 @@ from servecost.core.system import System
 FOLDER = ROOT / ".cache" / "environments"
 CONSTRAINTS = "constraints.txt"
 BUILT = "built"  # the file that says that an environment is whole
+REFUSED_SUFFIX = ".refused"  # of the file that says why it cannot be had
+MOST_CAUSES = 4  # lines of pip's that are shown
+# How pip says that its index was reached, and has no versions that go together.
+_CAUSES = re.compile(r"^The conflict is caused by:\s*\n((?:[ \t]+\S.*\n)+)", re.MULTILINE)
+_OTHER_PYTHON = re.compile(
+    r"^ERROR: Ignored the following versions that require a different python version: (.+)$", re.M
+)
+_NO_VERSION = re.compile(r"No matching distribution found for (\S+)")
 POLL_S = 0.5
 LIMIT_S = 3600
 
 
 class EnvironmentRefused(Exception):
-    """A recipe and a system cannot be had together; the message is one line that says why."""
+    """The environment of a recipe under a system could not be made; the message is one line that says why."""
+
+
+class Incompatible(EnvironmentRefused):
+    """A recipe and a system cannot be had together on this machine, however often it is tried."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,28 @@ class Environments:
         """Return the path of an interpreter that has what the recipe and the system require.
 
         The recipe's own interpreter is taken if it fits, else an environment is built from it. Raises
-        EnvironmentRefused if that fails.
+        EnvironmentRefused if that fails, and Incompatible if it will always fail; that is remembered.
         """
+        for program, what in system.programs.items():
+            if shutil.which(program) is None:
+                raise Incompatible(f"there is no program '{program}' on this machine; install {what}")
         if (known := self.find(recipe, system)) is not None:
             return known
         place = _place(recipe, system)
+        refused = place.with_name(place.name + REFUSED_SUFFIX)
         with _locked(place, self.tick):
+            if refused.exists():
+                raise Incompatible(refused.read_text().strip())
             if not (place / BUILT).exists():
-                self.say(f"Building an environment for {recipe.name} under {system.name}, once: {place}")
-                self._build(place, recipe, system)
+                self.say(f"Building an environment for {recipe.name} under {system.folder.name}, once: {place} …")
+                began_s = time.monotonic()
+                try:
+                    self._build(place, recipe, system)
+                except Incompatible as error:
+                    refused.write_text(f"{error}\n")
+                    shutil.rmtree(place, ignore_errors=True)
+                    raise
+                self.say(f"… built in {time.monotonic() - began_s:.0f} s")
         packages.installed.cache_clear()
         return str(place / "bin" / "python")
 
@@ -74,11 +100,12 @@ class Environments:
         self._run([recipe.python, "-m", "venv", str(place)], recipe, system)
         requirements = [path for path in (recipe.requirements, systems.requirements(system.name)) if path.is_file()]
         files = [word for path in requirements for word in ("-r", str(path))]
-        install = [str(place / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+        options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
+        install = [str(place / "bin" / "python"), "-m", "pip", "install", *options]
         constraints = _constraints(recipe)
         try:  # the versions that this project pins, where they can be had together with the system
             self._run([*install, *files, "-c", str(constraints)], recipe, system)
-        except EnvironmentRefused:
+        except Incompatible:
             self._run([*install, *files], recipe, system)
         (place / BUILT).touch()
 
@@ -90,9 +117,11 @@ class Environments:
                 process.kill()
                 raise
         if process.returncode:
+            if (conflict := conflict_in(output)) is not None:
+                raise Incompatible(f"{recipe.name} and {system.folder.name} cannot be had together: {conflict}")
             errors = [line for line in output.splitlines() if "ERROR" in line or "error:" in line] or ["no message"]
             reason = errors[-1].removeprefix("ERROR: ").strip()
-            raise EnvironmentRefused(f"{recipe.name} and {system.name} cannot be installed together: {reason}")
+            raise EnvironmentRefused(f"{recipe.name} and {system.folder.name} cannot be installed together: {reason}")
 
     def _await_output(self, process: subprocess.Popen[str]) -> str:
         """Return what a process prints until it ends; it is killed after the limit."""
@@ -107,8 +136,28 @@ class Environments:
         return ""
 
 
+def conflict_in(output: str) -> str | None:
+    """Return in one line which requirements cannot be had together, by what pip printed; None if it failed otherwise.
+
+    A package of which pip found no version at all may be missing because no index was reached.
+    """
+    if found := _CAUSES.search(output):
+        causes = dict.fromkeys(line.strip() for line in found[1].splitlines())
+        return "; ".join(list(causes)[:MOST_CAUSES])
+    missing = _NO_VERSION.search(output)
+    if missing and (other := _OTHER_PYTHON.search(output)):
+        versions = other[1].split("; ")
+        needed = next(
+            (each.partition("Requires-Python ")[2] for each in versions if missing[1].endswith(each.split()[0])), ""
+        )
+        return f"{missing[1]} needs another Python" + (f": {needed}" if needed else "")
+    if missing and "(from versions: none)" not in output:
+        return f"no version that runs here matches {missing[1]}"
+    return None
+
+
 def _place(recipe: Recipe, system: System) -> Path:
-    return FOLDER / f"{system.name}-{digest(recipe, system)}"
+    return FOLDER / f"{system.folder.name}-{digest(recipe, system)}"
 
 
 def fits(python: str, recipe: Recipe, system: System) -> bool:

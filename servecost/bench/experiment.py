@@ -4,14 +4,26 @@ Owns reading and checking it. Every problem becomes one line that names the key 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from servecost.core import systems, threads
+from servecost.core.reasons import printable
 from servecost.core.recipe import Recipe, load
+from servecost.core.system import LOOPBACK, Served, System
+from servecost.statistics import looks
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -20,12 +32,23 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
+def _even(rounds: Any) -> Any:
+    for number in (rounds.least, rounds.most) if isinstance(rounds, Rounds) else (rounds,):
+        if number % 2 and number != 1:
+            raise ValueError(f"{number} is odd; an even number lets each arm begin as often as the other")
+    if isinstance(rounds, Rounds) and rounds.least > rounds.most:
+        raise ValueError("least is more than most")
+    return rounds
+
+
 Count = Annotated[int, Field(ge=1)]
+SLICE_S = 1.0
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 LEAST_TIMEOUT_S = 480
-# Four times what an example of the slowest recipe takes: the last request in the queue waits for all the others.
-TIMEOUT_S_PER_EXAMPLE = 0.2
+# Eight times what an example of the slowest recipe takes: the last request in the queue waits for all the others, and
+# half of the time the arm is stopped.
+TIMEOUT_S_PER_EXAMPLE = 0.4
 
 
 class ExperimentError(ValueError):
@@ -36,6 +59,21 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Rounds(_Table):
+    """``rounds = {least = 6, most = 30}``: a cell stops at a look between these once its interval is narrow enough."""
+
+    least: Count
+    most: Count
+
+
+# How pydantic tells the two forms of ``rounds`` apart; no part of a key's name.
+NUMBER, RANGE = "number", "range"
+
+
+def _kind(rounds: Any) -> str:
+    return RANGE if isinstance(rounds, dict | Rounds) else NUMBER
+
+
 class Overrides(_Table):
     """``[recipe.NAME]``: the keys that differ for one recipe; a missing key has the value for all."""
 
@@ -43,6 +81,7 @@ class Overrides(_Table):
     concurrencies: Counts | None = None
     examples: Count | None = None
     max_examples: Count | None = None
+    system: dict[str, dict[str, str]] = {}
 
 
 class Experiment(_Table):
@@ -53,10 +92,14 @@ class Experiment(_Table):
         systems: names of serving systems.
         batch_sizes: examples in one request; for the baseline, the ``batch_size`` of the predictor call.
         concurrencies: numbers of Locust users.
-        examples: examples in one run.
+        examples: examples in each arm of a pair.
         max_examples: upper limit when a cell needs extra examples to give every user a request; by default, no cell has
             extra examples.
-        rounds: how often every cell is repeated.
+        rounds: how often every cell is repeated, an even number so that orders balance (or once); or the least and the
+            most, and ``precision`` decides between them.
+        precision: half the width of the 95 % interval of served / baseline, 0.03 for 3 %, at which a cell is repeated
+            no more; by default, it is repeated as often as ``rounds`` allows.
+        slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
         seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default, estimated from the largest cell.
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
@@ -65,7 +108,8 @@ class Experiment(_Table):
         environment_files: files of such variables, a line ``NAME=VALUE`` each, relative to the experiment file;
             ``environment`` comes first.
         recipe: overrides by recipe name.
-        system: settings of a system that differ from its defaults, by system name.
+        system: settings of a system that differ from its defaults, by system name; those of one recipe are in
+            ``[recipe.NAME.system.SYSTEM]``.
     """
 
     recipes: Names
@@ -74,7 +118,11 @@ class Experiment(_Table):
     concurrencies: Counts
     examples: Count
     max_examples: Count | None = None
-    rounds: Count = 1
+    rounds: Annotated[
+        Annotated[Count, Tag(NUMBER)] | Annotated[Rounds, Tag(RANGE)], Discriminator(_kind), AfterValidator(_even)
+    ] = 2
+    precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    slice_s: Annotated[float, Field(ge=0)] = SLICE_S
     seed: int = 1
     request_timeout_s: Count | None = None
     threads: Count | None = None
@@ -82,6 +130,12 @@ class Experiment(_Table):
     environment_files: list[str] = []
     recipe: dict[str, Overrides] = {}
     system: dict[str, dict[str, str]] = {}
+
+    @model_validator(mode="after")
+    def _check_looks(self) -> Self:
+        if isinstance(self.rounds, Rounds) and self.precision is None:
+            raise ValueError("rounds from a least to a most number need a precision, such as 0.03 for 3 %")
+        return self
 
     def batch_sizes_of(self, recipe: str) -> list[int]:
         """Return the batch sizes for one recipe."""
@@ -92,25 +146,37 @@ class Experiment(_Table):
         return self._own(recipe).concurrencies or self.concurrencies
 
     def examples_of(self, recipe: str) -> int:
-        """Return the examples per run for one recipe: of every baseline run, and of a served one if they suffice."""
+        """Return the examples in each arm of a pair of one recipe, if they suffice for a request of every user."""
         return self._own(recipe).examples or self.examples
 
     def examples_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
-        """Return the examples of a served run: extra ones if that gives every user a request."""
+        """Return the examples in each arm of a cell's pair: extra ones if that gives every user a request."""
         examples, in_flight = self.examples_of(recipe), batch_size * concurrency
         most = self._own(recipe).max_examples or self.max_examples or examples
         return in_flight if examples < in_flight <= most else examples
+
+    @property
+    def most_rounds(self) -> int:
+        """How often a cell is repeated at most."""
+        return self.rounds.most if isinstance(self.rounds, Rounds) else self.rounds
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of rounds after which each cell is looked at, and may be repeated no more."""
+        if isinstance(self.rounds, Rounds) and self.precision is not None:
+            return looks.looks(self.rounds.least, self.rounds.most)
+        return (self.most_rounds,)
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that are set for both arms alike."""
         return {**threads.variables(self.threads), **self.environment}
 
-    def settings_of(self, system: str) -> dict[str, str]:
-        """Return the settings of a system that differ from its defaults."""
-        return self.system.get(system, {})
+    def settings_of(self, system: str, recipe: str) -> dict[str, str]:
+        """Return the settings of a system that differ from its defaults, with one recipe."""
+        return {**self.system.get(system, {}), **self._own(recipe).system.get(system, {})}
 
     def timeout_s_of(self, recipe: str) -> int:
-        """Return the request time-out of a recipe in seconds: ample for its largest cell."""
+        """Return the request time-out of a recipe in seconds, ample for its largest cell: stops count, too."""
         in_flight = max(self.batch_sizes_of(recipe)) * max(self.concurrencies_of(recipe))
         return self.request_timeout_s or LEAST_TIMEOUT_S + round(in_flight * TIMEOUT_S_PER_EXAMPLE)
 
@@ -118,23 +184,46 @@ class Experiment(_Table):
         return self.recipe.get(recipe, Overrides())
 
 
-def read(path: Path) -> tuple[Experiment, list[Recipe]]:
-    """Return an experiment file's content and its recipes. Raises ExperimentError with a line for each problem."""
+def read(path: Path, instead: Sequence[str] = ()) -> tuple[Experiment, list[Recipe]]:
+    """Return an experiment file's content and its recipes. Raises ExperimentError with a line for each problem.
+
+    ``instead``: the systems that take the place of the file's.
+    """
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
         experiment = _with_environment_files(Experiment.model_validate(content), path.parent)
     except FileNotFoundError as error:
         raise ExperimentError(f"{path}: there is no such file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ExperimentError(f"{path}: {error}") from error
-    except ExperimentError as error:
-        raise ExperimentError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ExperimentError(f"{path}: it is not UTF-8, which TOML is written in; save it as that") from error
+    except (OSError, tomllib.TOMLDecodeError, ExperimentError) as error:
+        raise ExperimentError(printable(f"{path}: {error}")) from error
     except ValidationError as error:
-        raise ExperimentError("\n".join(f"{path}: {problem(details)}" for details in error.errors())) from error
+        lines = (printable(f"{path}: {problem(details)}") for details in error.errors())
+        raise ExperimentError("\n".join(lines)) from error
     try:
-        return experiment, _check_names(experiment, path.parent)
+        recipes = _check_names(experiment, path.parent)
     except ValueError as error:
-        raise ExperimentError(f"{path}: {error}") from error
+        raise ExperimentError(printable(f"{path}: {error}")) from error
+    return (_with_systems(experiment, instead) if instead else experiment), recipes
+
+
+def _with_systems(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    """Return the experiment with other systems, and what it says of those. Raises ExperimentError."""
+    chosen = list(dict.fromkeys(names))
+
+    def of_chosen(settings: Mapping[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        return {name: own for name, own in settings.items() if name in chosen}
+
+    recipe = {name: own.model_copy(update={"system": of_chosen(own.system)}) for name, own in experiment.recipe.items()}
+    changed = {"systems": chosen, "system": of_chosen(experiment.system), "recipe": recipe}
+    found = experiment.model_copy(update=changed)
+    try:
+        for name in chosen:
+            _check_variables(found, systems.load(name))
+    except ValueError as error:
+        raise ExperimentError(printable(f"--system: {error}")) from error
+    return found
 
 
 def _with_environment_files(experiment: Experiment, base: Path) -> Experiment:
@@ -166,9 +255,10 @@ def read_variables(path: Path) -> dict[str, str]:
 
 def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
     for name in experiment.systems:
-        systems.load(name)
-    for name, settings in experiment.system.items():
-        _check_settings(experiment, name, settings)
+        _check_variables(experiment, systems.load(name))
+    _check_settings(experiment, experiment.system)
+    for recipe, overrides in experiment.recipe.items():
+        _check_settings(experiment, overrides.system, f"recipe.{recipe}.")
     recipes = [load(name, base) for name in experiment.recipes]
     names = [recipe.name for recipe in recipes]
     if len(set(names)) != len(names):  # two paths may end in the same name, which is what results are kept under
@@ -179,23 +269,37 @@ def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
     return recipes
 
 
-def _check_settings(experiment: Experiment, name: str, settings: Mapping[str, str]) -> None:
-    if name not in experiment.systems:
-        raise ExperimentError(f"[system.{name}]: not one of this experiment's systems: {', '.join(experiment.systems)}")
-    known = systems.load(name).settings
-    for setting in settings:
-        if setting not in known:
-            raise ExperimentError(
-                f"[system.{name}]: unknown setting '{setting}'; valid settings: {', '.join(sorted(known)) or 'none'}"
-            )
+def _check_variables(experiment: Experiment, system: System) -> None:
+    """Raise ExperimentError if a variable is one that a system sets itself: its value would be recorded, and not be."""
+    example = Served(Path("recipe"), "python", LOOPBACK, tuple(range(1, system.ports + 1)), 1, dict(system.settings))
+    own = {name for process in system.processes(example) for name in process.environment}
+    for name in own & experiment.environment.keys():
+        instead = f"write it under [system.{system.name}]" if name in system.settings else "leave it out"
+        raise ExperimentError(f"[environment] {name}: the system {system.name} sets that itself; {instead}")
+
+
+def _check_settings(experiment: Experiment, own: Mapping[str, Mapping[str, str]], place: str = "") -> None:
+    """Raise ExperimentError unless settings by system are of this experiment's systems; ``place``: where they stand."""
+    for name, settings in own.items():
+        table, there_are = f"[{place}system.{name}]", ", ".join(experiment.systems)
+        if name not in experiment.systems:
+            raise ExperimentError(f"{table}: not one of this experiment's systems: {there_are}")
+        known = systems.load(name).settings
+        for setting in settings:
+            if setting not in known:
+                valid = ", ".join(sorted(known)) or "none"
+                raise ExperimentError(f"{table}: unknown setting '{setting}'; valid settings: {valid}")
 
 
 def problem(details: Any) -> str:
     """Return one problem that pydantic found as a line: the key, what is wrong, and what would be right."""
-    place = ".".join(map(str, details["loc"]))
+    parts = [str(part) for part in details["loc"] if part not in (NUMBER, RANGE)]
+    place, message = ".".join(parts), details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
-        model = Overrides if details["loc"][0] == "recipe" else Experiment
+        tables: dict[str, type[BaseModel]] = {"recipe": Overrides, "rounds": Rounds}
+        model = tables.get(parts[0], Experiment) if parts[1:] else Experiment
         return f"unknown key '{place}'; valid keys: {', '.join(sorted(model.model_fields))}"
     if details["type"] == "missing":
         return f"key '{place}' is missing"
-    return f"{place} = {details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+    said = f"{message[0].lower()}{message[1:]}"
+    return f"{place} = {details['input']!r}: {said}" if place else said

@@ -1,21 +1,23 @@
-"""Which runs an experiment consists of, and in which order they are made.
+"""Which pairs an experiment consists of, and in which order they are made.
 
-Pure: owns the enumeration and its order. Whether a run is complete is read from its files by the store.
+Pure: owns the enumeration and its order. Whether a pair is complete is read from its files by the store.
 
-The arms alternate: each batch size's baseline run stands beside the served runs that it is compared with, before them
-in odd rounds and after them in even ones, so that a machine that becomes slower or faster favours neither. Parts are
-in reverse order in even rounds, too; batch sizes, and the concurrencies of each, are shuffled anew in every round.
+The parts of a round, recipes under systems, are shuffled by the seed, and in reverse order in the next round, so that a
+machine that becomes slower or faster favours no system; batch sizes, and the concurrencies of each, are shuffled anew
+in every round.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from servecost.bench.experiment import Experiment
 from servecost.bench.runs import Kind, Part, Run
 from servecost.core import csv_files, layout, systems
 from servecost.core.recipe import Recipe
+from servecost.core.system import VARIANT_SIGN
 
 # Of a run on the null system: enough for a mean, few enough to be brief.
 INSTRUMENT_REQUESTS = 1000
@@ -24,57 +26,81 @@ INSTRUMENT_REQUESTS_PER_USER = 4
 INSTRUMENT_TOLERATES = ("client-cpu", "concurrency")
 
 
-def parts(experiment: Experiment, recipes: list[Recipe], out: Path) -> list[Part]:
+Absent = Collection[tuple[str, str]]
+
+
+def parts(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Absent = ()) -> list[Part]:
     """Return an experiment's parts in the order in which they are made, the instrument's own among them.
 
-    After the first part of each recipe, which finds the right answers, come the recipe's runs on the null system.
+    After the first part of each recipe under a system or a variant of it, which finds the right answers, come the
+    recipe's runs on the null system in that system's wire; in every round, a pair of the baseline with itself comes
+    after one part of each recipe. ``absent``: names of recipes and systems that cannot be had together.
     """
     found: list[Part] = []
-    for part in _rounds(experiment, recipes, out):
-        is_first = part.recipe.name not in {each.recipe.name for each in found}
+    with_instrument = set[tuple[str, str]]()
+    for part in _rounds(experiment, recipes, out, absent):
         found.append(part)
-        if is_first:
+        wire = part.recipe.name, systems.folder_of(part.system).name
+        if part.system == _first_system(experiment, part.recipe, absent):
+            found.append(_same(experiment, part, out))
+        if wire not in with_instrument:
+            with_instrument.add(wire)
             found.append(_instrument(experiment, part, out))
     return found
 
 
-def _rounds(experiment: Experiment, recipes: list[Recipe], out: Path) -> Iterator[Part]:
-    pairs = [(recipe, system) for recipe in recipes for system in experiment.systems]
-    for number in range(1, experiment.rounds + 1):
-        for recipe, system in pairs if number % 2 else pairs[::-1]:
+def _first_system(experiment: Experiment, recipe: Recipe, absent: Absent) -> str:
+    return next(system for system in experiment.systems if (recipe.name, system) not in absent)
+
+
+def _rounds(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Absent) -> Iterator[Part]:
+    both = [
+        (recipe, system) for recipe in recipes for system in experiment.systems if (recipe.name, system) not in absent
+    ]
+    for number in range(1, experiment.most_rounds + 1):
+        dice = random.Random(f"{experiment.seed}/{(number + 1) // 2}")
+        order = dice.sample(both, len(both))
+        for recipe, system in order if number % 2 else order[::-1]:
             yield _part(experiment, recipe, system, number, out)
 
 
 def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out: Path) -> Part:
     folder = out / layout.round_folder(number) / recipe.name / system
     dice = random.Random(f"{experiment.seed}/{number}/{recipe.name}/{system}")
-    runs: list[Run] = []
-    for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice):
-        baseline = Run(
-            Kind.BASELINE,
-            f"round {number}, {recipe.name} baseline, batch size {batch_size}",
-            f"{recipe.name} baseline",
-            folder,
-            experiment.examples_of(recipe.name),
-            batch_size,
-        )
-        served = [
-            _served(experiment, recipe, (batch_size, concurrency), folder, f"round {number}, {recipe.name} {system}")
-            for concurrency in _shuffled(experiment.concurrencies_of(recipe.name), dice)
-        ]
-        runs += [baseline, *served] if number % 2 else [*served, baseline]
+    runs = [
+        _cell(experiment, recipe, (batch_size, concurrency), folder, f"round {number}, {recipe.name} {system}")
+        for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice)
+        for concurrency in _shuffled(experiment.concurrencies_of(recipe.name), dice)
+    ]
     return Part(number, recipe, system, folder, folder / layout.EXPECTED_JSON, tuple(runs))
+
+
+def _same(experiment: Experiment, part: Part, out: Path) -> Part:
+    """Return the pair of a recipe's baseline with itself, at the middle one of its batch sizes."""
+    recipe = part.recipe
+    sizes = sorted(experiment.batch_sizes_of(recipe.name))
+    batch_size = sizes[(len(sizes) - 1) // 2]
+    folder = out / layout.round_folder(part.round) / recipe.name / layout.SAME
+    run = Run(
+        Kind.SAME,
+        f"round {part.round}, {recipe.name} baseline against itself, batch size {batch_size}",
+        f"{recipe.name} baseline",
+        folder / layout.cell_folder(batch_size, 0),
+        experiment.examples_of(recipe.name),
+        batch_size,
+    )
+    return Part(part.round, recipe, part.system, folder, folder / layout.EXPECTED_JSON, (run,))
 
 
 def _shuffled(numbers: list[int], dice: random.Random) -> list[int]:
     return dice.sample(numbers, len(numbers))
 
 
-def _served(experiment: Experiment, recipe: Recipe, cell: tuple[int, int], folder: Path, name: str) -> Run:
-    """Return the served run of a cell (batch size, concurrency); ``name`` begins its label and ends in its system."""
+def _cell(experiment: Experiment, recipe: Recipe, cell: tuple[int, int], folder: Path, name: str) -> Run:
+    """Return the pair of a cell (batch size, concurrency); ``name`` begins its label and ends in its system."""
     batch_size, concurrency = cell
     return Run(
-        Kind.SERVED,
+        Kind.PAIR,
         f"{name}, batch size {batch_size} × {concurrency} users",
         f"{recipe.name} {name.rpartition(' ')[2]}",
         folder / layout.cell_folder(batch_size, concurrency),
@@ -85,43 +111,65 @@ def _served(experiment: Experiment, recipe: Recipe, cell: tuple[int, int], folde
 
 
 def _instrument(experiment: Experiment, part: Part, out: Path) -> Part:
-    """Return the instrument's own runs: a recipe's cells on the null system, once in an experiment, brief."""
-    recipe, folder = part.recipe, out / layout.INSTRUMENT / part.recipe.name
+    """Return the instrument's own runs: a recipe's cells in a system's wire on the null system, once, brief."""
+    recipe, speaks = part.recipe, systems.folder_of(part.system).name
+    null = VARIANT_SIGN.join((layout.NULL_SYSTEM, speaks))
+    folder = out / layout.INSTRUMENT / part.recipe.name / speaks
     runs = [
-        _brief(_served(experiment, recipe, (batch_size, concurrency), folder, f"instrument, {recipe.name} null"))
+        _brief(_cell(experiment, recipe, (batch_size, concurrency), folder, f"instrument, {recipe.name} {null}"))
         for batch_size in experiment.batch_sizes_of(recipe.name)
         for concurrency in experiment.concurrencies_of(recipe.name)
     ]
     return Part(
         0,
         recipe,
-        layout.NULL_SYSTEM,
+        null,
         folder,
         part.expected_json,
         tuple(runs),
         tolerated=INSTRUMENT_TOLERATES,
-        has_direct_arm=False,
     )
 
 
 def _brief(run: Run) -> Run:
     requests = max(INSTRUMENT_REQUESTS, INSTRUMENT_REQUESTS_PER_USER * run.concurrency)
-    return replace(run, examples=min(run.examples, requests * run.batch_size))
+    return replace(run, kind=Kind.LOAD, examples=min(run.examples, requests * run.batch_size))
 
 
-def write(planned: list[Part], out: Path) -> None:
-    """Write which runs there should be, so that a report can tell a missing run from one that nobody asked for."""
-    csv_files.write_table(out / layout.PLAN_CSV, layout.PLAN_COLUMNS, _rows(planned))
+def write(planned: list[Part], out: Path, recipes: Sequence[str] = (), names: Sequence[str] = ()) -> None:
+    """Write which runs there should be, so that a report can tell a missing run from one that nobody asked for.
+
+    A reader finds them by round, then in the order of ``recipes`` and of systems, ``names``; each says when it is made.
+    """
+    of_recipe = {name: place for place, name in enumerate(recipes)}
+    of_system = {name: place for place, name in enumerate(names)}
+
+    def place_of(row: Sequence[Any]) -> tuple[int, int, int]:
+        return row[0], of_recipe.get(row[1], 0), of_system.get(row[2], len(of_system))
+
+    csv_files.write_table(out / layout.PLAN_CSV, layout.PLAN_COLUMNS, sorted(_rows(planned), key=place_of))
 
 
-def _rows(planned: list[Part]) -> Iterator[tuple[object, ...]]:
-    """Yield a row for each served run; a run's order is its place among all runs of both arms."""
+def _rows(planned: list[Part]) -> Iterator[tuple[Any, ...]]:
+    """Yield a row for each pair; its order is its place among all of them."""
     first = 1
-    for part in (each for each in planned if each.has_direct_arm):
+    for part in (each for each in planned if each.kind is not Kind.LOAD):
         order = {run: place for place, run in enumerate(part.runs, start=first)}
         first += len(order)
-        baselines = {run.batch_size: order[run] for run in part.runs if run.kind is Kind.BASELINE}
-        label = systems.load(part.system).label
-        for run in sorted(part.served, key=lambda run: (run.batch_size, run.concurrency)):
-            cell = run.batch_size, run.concurrency, run.examples, part.examples
-            yield (part.round, part.recipe.name, part.system, label, *cell, order[run], baselines[run.batch_size])
+        name, label = system_of(part), layout.SAME_LABEL if part.kind is Kind.SAME else systems.load(part.system).label
+        for run in sorted(part.runs, key=lambda run: (run.batch_size, run.concurrency)):
+            yield (
+                part.round,
+                part.recipe.name,
+                name,
+                label,
+                run.batch_size,
+                run.concurrency,
+                run.examples,
+                order[run],
+            )
+
+
+def system_of(part: Part) -> str:
+    """Return what stands for a part's system in the results: a name of its own where the baseline meets itself."""
+    return layout.SAME if part.kind is Kind.SAME else part.system

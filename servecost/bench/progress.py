@@ -4,15 +4,17 @@ Owns the display, the estimate of the time left, and the journal of finished run
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from servecost.bench.arms.protocol import Timed
-from servecost.bench.runs import Part, Run
+from servecost.bench.runs import Kind, Part, Run
 from servecost.core import csv_files, layout
+from servecost.core.verdicts import Verdict
 
 # Until a run of the same pace has finished: an example of a shipped model takes about this long.
 FIRST_GUESS_S_PER_EXAMPLE = 0.03
@@ -22,7 +24,7 @@ PLAIN_INTERVAL_S = 30
 class Estimate:
     """How long the remaining runs will take, estimated from how long finished runs of the same pace took."""
 
-    def __init__(self, runs: list[Run]) -> None:
+    def __init__(self, runs: Sequence[Run]) -> None:
         self._remaining = list(runs)
         self._finished: list[tuple[Run, float]] = []
 
@@ -53,7 +55,7 @@ def duration(seconds: float) -> str:
 class Display:
     """Shows the runs of an experiment as they begin and end; to be used in a ``with`` statement."""
 
-    def __init__(self, runs: list[Run], console: Console | None = None) -> None:
+    def __init__(self, runs: Sequence[Run] = (), console: Console | None = None) -> None:
         """Prepare the display of ``runs``, in the order in which they will begin."""
         self._console = console or Console(highlight=False)
         self._estimate = Estimate(runs)
@@ -69,6 +71,11 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+    def expect(self, runs: Sequence[Run]) -> None:
+        """Show the progress of these runs, in the order in which they will begin."""
+        self._estimate, self._count = Estimate(runs), len(runs)
+        self._bar.update(self._task, total=self._count)
 
     def begin(self, label: str) -> None:
         """Show what is being done now."""
@@ -99,6 +106,21 @@ class Display:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class Failure(NamedTuple):
+    """A run that gave no number.
+
+    Attributes:
+        label: what the run is called.
+        verdict: the rule that it broke.
+    """
+
+    label: str
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.verdict}"
+
+
 @dataclass
 class Journal:
     """Shows each finished run, keeps the failures, and writes wall.csv.
@@ -106,32 +128,32 @@ class Journal:
     Attributes:
         out: the results folder.
         display: where progress is shown.
-        failures: the runs that gave no number, each with its verdict.
+        failures: the runs that gave no number.
     """
 
     out: Path
     display: Display
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     _noted_s: float = field(default_factory=time.monotonic)
 
     def begin_part(self, part: Part) -> None:
         """Show that a part's arms are being started."""
-        if part.has_direct_arm:
-            label = f"round {part.round}, {part.recipe.name}, starting the predictor and {part.system}"
-            self.display.begin(label)
+        if part.kind is Kind.PAIR:
+            self.display.begin(f"round {part.round}, {part.recipe.name}, starting the predictor and {part.system}")
 
     def begin(self, run: Run) -> None:
         """Show that a run is being made."""
         self.display.begin(run.label)
 
-    def finish(self, run: Run, timed: Timed) -> None:
-        """Show how a run has ended, and remember it if it gave no number."""
-        if timed.verdict.is_valid:
-            self.display.finish(run, f"{timed.total_s:.3f} s for {run.examples} examples")
+    def finish(self, run: Run, verdict: Verdict, seconds: Mapping[str, float]) -> None:
+        """Show how a run has ended, and remember it if it gave no number; ``seconds``: what each arm took."""
+        if verdict.is_valid:
+            took = ", ".join(f"{arm} {total_s:.3f} s" for arm, total_s in seconds.items())
+            self.display.finish(run, f"{took} for {run.examples} examples")
         else:
-            self.failures.append(f"{run.label}: {timed.verdict}")
-            self.display.finish(run, str(timed.verdict))
-        self.note_wall(run.label, timed.total_s)
+            self.failures.append(Failure(run.label, verdict))
+            self.display.finish(run, str(verdict))
+        self.note_wall(run.label, sum(seconds.values()))
 
     def note_wall(self, step: str, timed_s: float = 0.0) -> None:
         """Append the wall time since the previous step, and the part that was timed, to wall.csv."""

@@ -1,22 +1,28 @@
-"""Runs an experiment: complete runs are kept, the others are made, and a run that fails does not end the experiment.
+"""Runs an experiment: complete pairs are kept, the others are made, and one that fails does not end the experiment.
 
-Owns the order in which the arms are used. What an arm does is its own matter.
+Owns the order in which the arms of a pair are used: warmed, then in turns until both have come to their end. What an
+arm does is its own matter; how long a turn is, ``servecost.bench.turns``'s.
 """
 
+import random
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from servecost.bench import conditions, plan, store
+from servecost.bench import absences, conditions, plan, store
 from servecost.bench.arms.pair import Arms, ArmsFactory
-from servecost.bench.arms.protocol import FOREVER, ArmFailed, Timed
+from servecost.bench.arms.protocol import ArmFailed, Timed
+from servecost.bench.arms.records import first_broken
 from servecost.bench.environments import Environments
-from servecost.bench.experiment import Experiment
-from servecost.bench.progress import Display, Journal
+from servecost.bench.experiment import Experiment, ExperimentError
+from servecost.bench.looks import Looks
+from servecost.bench.progress import Display, Failure, Journal
 from servecost.bench.results_folder import claimed
 from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.turns import Turns
+from servecost.core import csv_files, layout, systems
 from servecost.core.recipe import Recipe
 from servecost.core.verdicts import IDLE_CPU_MAX, VALID, Verdict
 
@@ -25,67 +31,154 @@ CPU_RESOLUTION_S = 0.05  # of a process's CPU time as the kernel reports it: som
 ArmsOf = Callable[[Part], AbstractContextManager[Arms]]
 
 
-def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Sequence[str] = ()) -> list[str]:
-    """Make all runs of an experiment that its results folder does not hold yet. Returns the failures, a line each.
+@dataclass(frozen=True)
+class Slicing:
+    """How the arms of every pair take turns.
 
-    Raises ResultsFolderError if ``out`` holds the results of something else, another bench writes to it, or its runs
-    were made under conditions that differ from those of now in more than the ``allowed`` fields.
+    Attributes:
+        slice_s: the seconds of a slice; 0 for undivided runs.
+        seed: of the arm that begins, and of the lengths.
     """
+
+    slice_s: float
+    seed: int
+
+    def first(self, part: Part, run: Run) -> str:
+        """Return the arm that begins: by chance in odd rounds, and the other one in even ones."""
+        begins = self._dice(part, run, (part.round + 1) // 2).random() < 0.5
+        return layout.BASELINE if begins == bool(part.round % 2) else layout.SERVED
+
+    def turns(self, part: Part, run: Run, expected_s: dict[str, float]) -> Turns:
+        """Return the turns of a pair whose arms are expected to take so long."""
+        first = self.first(part, run) if len(expected_s) > 1 else next(iter(expected_s))
+        slice_s = self.slice_s if systems.load(part.system).can_be_stopped else 0.0
+        return Turns(slice_s, expected_s, first, self._dice(part, run, -part.round))
+
+    def _dice(self, part: Part, run: Run, number: int) -> random.Random:
+        cell = part.recipe.name, plan.system_of(part), run.batch_size, run.concurrency
+        return random.Random(f"{self.seed}/{number}/{cell}")
+
+
+def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Sequence[str] = ()) -> list[Failure]:
+    """Make all pairs of an experiment that its results folder does not hold yet. Returns the failures.
+
+    Raises ExperimentError if no recipe and system can be had together; ResultsFolderError if ``out`` holds the results
+    of something else, another bench writes to it, or its pairs were made under conditions that differ from those of now
+    in more than the ``allowed`` fields.
+    """
+    out = out.absolute()  # processes are started in folders of their own
     variables = experiment.variables()
-    now = [conditions.gather_before(recipe, system, variables) for recipe in recipes for system in experiment.systems]
-    with claimed(out, experiment, now, allowed):
-        planned = plan.parts(experiment, recipes, out)
-        plan.write(planned, out)
-        missing = store.pending(planned)
-        with Display([step for each in missing for step in each.runs]) as display:
-            if not missing:
-                display.say(f"every run is in {out} already; to measure anew, remove it or choose another with --out")
-            journal = Journal(out, display)
-            arms_of = ArmsFactory(experiment, Environments(display.tick, display.say), display.tick)
-            make(missing, arms_of, journal)
+    now = [
+        conditions.gather_before(recipe, system, variables, experiment.slice_s)
+        for recipe in recipes
+        for system in experiment.systems
+    ]
+    with claimed(out, experiment, now, allowed), Display() as display:
+        environments = Environments(display.tick, display.say)
+        planned = present(experiment, recipes, out, environments)
+        looks = Looks(experiment, planned, out)
+        missing = store.pending(planned, looks.is_wanted)
+        display.expect([step for each in missing for step in each.runs])
+        if not missing:
+            display.say(f"every pair is in {out} already; to measure anew, remove it or choose another with --out")
+        journal = Journal(out, display)
+        arms_of = ArmsFactory(experiment, environments, display.tick)
+        slicing = Slicing(experiment.slice_s, experiment.seed)
+        for until in experiment.looks:
+            due = [part for part in planned if part.round <= until]
+            make(store.pending(due, looks.is_wanted), arms_of, slicing, journal)
+            looks.look(until)
     return journal.failures
 
 
-def make(missing: Sequence[store.Pending], arms_of: ArmsOf, journal: Journal) -> None:
-    """Make the pending runs, part after part, each with fresh arms; what becomes of each is noted in the journal."""
+def present(experiment: Experiment, recipes: list[Recipe], out: Path, environments: Environments) -> list[Part]:
+    """Return the parts whose recipe and system can be had together, and write the plan, and which are absent.
+
+    The environments of those that are not complete are built, so that nothing is installed between two runs. Raises
+    ExperimentError if there is nothing to measure.
+    """
+    everything = plan.parts(experiment, recipes, out)
+    pending = store.pending(everything, Looks(experiment, everything, out).is_wanted)
+    wanted = {(part.recipe.name, part.system): part for part, _ in pending if part.kind is Kind.PAIR}
+    absent = absences.find([(part.recipe, part.system) for part in wanted.values()], environments)
+    if len(absent) == len(recipes) * len(experiment.systems):
+        raise ExperimentError("\n".join(["there is nothing to measure", *map(str, absent)]))
+    planned = plan.parts(experiment, recipes, out, {(each.recipe, each.system) for each in absent})
+    plan.write(planned, out, [recipe.name for recipe in recipes], experiment.systems)
+    absences.write(absent, out)
+    return planned
+
+
+def make(missing: Sequence[store.Pending], arms_of: ArmsOf, slicing: Slicing, journal: Journal) -> None:
+    """Make the pending pairs, part after part, each with fresh arms; what becomes of each is noted in the journal."""
     for part, runs in missing:
         journal.begin_part(part)
         with arms_of(part) as arms:
             for run in runs:
                 journal.begin(run)
-                store.make_room(run)
-                timed = time_run(arms, run)
-                store.keep(part, run, timed)
-                journal.finish(run, timed)
+                folder = store.make_room(run)
+                timed = make_pair(arms, part, run, slicing)
+                verdict = first_broken([each.verdict for each in timed.values()], part.tolerated)
+                write_records(folder, timed)
+                arms.write_manifest(folder, part, run, timed, verdict)
+                store.keep(run, verdict)
+                journal.finish(run, verdict, {name: each.total_s for name, each in timed.items()})
         journal.note_wall("ending a server and a baseline process")
 
 
-def time_run(arms: Arms, run: Run) -> Timed:
-    """Return what a run amounts to: its arm runs until the run is over, and the other arm is ready and at rest."""
-    arm = arms[run.kind]
-    others = [other for other in {id(each): each for each in arms.values()}.values() if other is not arm]
-    for other in others:
-        with suppress(ArmFailed):  # a run of its own will say so
-            other.ready()
+def make_pair(arms: Arms, part: Part, run: Run, slicing: Slicing) -> dict[str, Timed]:
+    """Return what both arms of a pair amount to, by arm: they take turns until both have come to their end.
+
+    The arm that begins is warmed last, so that neither has rested for long when its clock starts.
+    """
+    name, timed = next(iter(arms.by_name)), dict[str, Timed]()
     try:
-        arm.ready()
-        arm.begin(run)
-        before_s, began_s = sum(other.cpu_s() for other in others), time.monotonic()
-        while not arm.advance(FOREVER):
-            pass
-        elapsed_s, idle_cpu_s = time.monotonic() - began_s, sum(other.cpu_s() for other in others) - before_s
-        timed = arm.finish()
+        for name in arms.by_name:
+            arms.by_name[name].ready()
+        first = slicing.first(part, run)
+        expected_s: dict[str, float] = {}
+        for name in sorted(arms.by_name, key=lambda name: name == first):
+            expected_s[name] = arms.by_name[name].warm(run)
+        for name in arms.by_name:
+            arms.by_name[name].begin(run, store.unfinished_folder(run))
+        turns = slicing.turns(part, run, expected_s)
+        while not turns.are_over:
+            name, seconds = turns.take()
+            began_s = time.monotonic()
+            is_over = arms.by_name[name].advance(began_s + seconds)
+            turns.note(name, time.monotonic() - began_s, is_over, arms.by_name[name].expected_s())
+        for name, arm in arms.by_name.items():
+            timed[name] = arm.finish()
+            arm_verdict = first_broken([timed[name].verdict, check_idle(name, timed[name])], part.tolerated)
+            timed[name] = replace(timed[name], verdict=arm_verdict)
+        name = layout.BASELINE  # which is all that works from here on
+        arms.after(run, store.unfinished_folder(run), timed)
     except ArmFailed as error:
-        return Timed(0.0, error.verdict)
-    verdict = timed.verdict
-    if verdict.is_valid and run.kind is Kind.BASELINE:
-        verdict = check_idle(idle_cpu_s, elapsed_s)
-    return replace(timed, elapsed_s=elapsed_s, idle_cpu_s=idle_cpu_s, verdict=verdict)
+        arms.give_up()
+        timed[name] = Timed(0.0, error.verdict)
+    return timed
 
 
-def check_idle(used_s: float, elapsed_s: float) -> Verdict:
-    """Return whether a server left the machine to the direct arm."""
-    if used_s <= IDLE_CPU_MAX * elapsed_s + CPU_RESOLUTION_S:
+def check_idle(name: str, timed: Timed) -> Verdict:
+    """Return whether an arm left the machine to the other one while it was stopped."""
+    use = timed.use
+    if use.idle_cpu_s <= IDLE_CPU_MAX * use.rested_s + CPU_RESOLUTION_S:
         return VALID
-    used = f"the server used {used_s / elapsed_s:.0%} of a core"
-    return Verdict("server-not-idle", f"{used} while the direct arm was timed")
+    used = f"the {name} arm used {use.idle_cpu_s / max(use.rested_s, 1e-3):.0%} of a core"
+    return Verdict("not-idle", f"{used} while it was stopped and the other was timed")
+
+
+def write_records(folder: Path, timed: dict[str, Timed]) -> None:
+    """Write when each arm of a pair ran, and what it used while it rested."""
+    slices = [(name, each.begin_ns, each.end_ns) for name, arm in timed.items() for each in arm.use.slices]
+    csv_files.write_table(folder / layout.SLICES_CSV, layout.SLICES_COLUMNS, sorted(slices, key=lambda row: row[1]))
+    idle = [
+        (name, repr(arm.use.rested_s), repr(arm.use.idle_cpu_s), memory_mib(arm.resources))
+        for name, arm in timed.items()
+    ]
+    csv_files.write_table(folder / layout.IDLE_CSV, layout.IDLE_COLUMNS, idle)
+
+
+def memory_mib(resources: Mapping[str, float]) -> float | str:
+    """Return the memory among an arm's resources; nothing if it never came so far."""
+    return next((value for name, value in resources.items() if name.endswith("_memory_mib")), "")

@@ -16,26 +16,35 @@ from servecost.core.recipe import Recipe
 class Kind(Enum):
     """What a run times.
 
-    BASELINE: one direct call with all examples. SERVED: the examples, sent to a server. CALLS: separate direct calls of
-    the sizes that the server made.
+    PAIR: the examples, called directly and sent to a server. SAME: the examples, called directly by two processes, as
+    if one of them were a server. LOAD: the examples, sent to a server, and nothing to compare it with.
     """
 
-    BASELINE = "baseline"
-    SERVED = "served"
-    CALLS = "calls"
+    PAIR = "pair"
+    SAME = "same"
+    LOAD = "load"
+
+    @property
+    def required_files(self) -> tuple[str, ...]:
+        """The files without which it is not complete."""
+        return {
+            Kind.PAIR: layout.REQUIRED_PAIR_FILES,
+            Kind.SAME: layout.REQUIRED_SAME_FILES,
+            Kind.LOAD: layout.LOCUST_RUN_FILES,
+        }[self]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one arm in one round.
+    """One cell in one round, with both of its arms.
 
     Attributes:
         kind: what is timed.
         label: what it is called on the display.
         pace: runs of one pace take about as long per example.
-        place: a served run's own folder once it is complete; else the folder of the part.
-        examples: how many examples it has.
-        batch_size: examples in one request, or of the direct call; 0 for separate calls, which have many.
+        place: its folder once it is complete.
+        examples: how many examples each arm has.
+        batch_size: examples in one request, and of the direct call.
         concurrency: number of Locust users; 0 without any.
     """
 
@@ -44,7 +53,7 @@ class Run:
     pace: str
     place: Path
     examples: int
-    batch_size: int = 0
+    batch_size: int
     concurrency: int = 0
 
 
@@ -60,7 +69,6 @@ class Part:
         expected_json: the file of the direct arm's answers to the example.
         runs: in the order in which they are made.
         tolerated: rules that a run may break and count all the same.
-        has_direct_arm: whether it has a baseline process; without one, ``expected_json`` has to be there already.
     """
 
     round: int
@@ -70,30 +78,13 @@ class Part:
     expected_json: Path
     runs: tuple[Run, ...]
     tolerated: tuple[str, ...] = ()
-    has_direct_arm: bool = True
 
     @property
-    def served(self) -> list[Run]:
-        """The served runs."""
-        return [run for run in self.runs if run.kind is Kind.SERVED]
+    def kind(self) -> Kind:
+        """What its runs time: they are all of one kind."""
+        return self.runs[0].kind
 
     @property
-    def examples(self) -> int:
-        """Examples in each baseline run; 0 without any."""
-        return next((run.examples for run in self.runs if run.kind is Kind.BASELINE), 0)
-
-    @property
-    def baseline_csv(self) -> Path:
-        """The file of the baseline runs."""
-        return self.folder / layout.BASELINE_CSV
-
-    @property
-    def direct_calls_csv(self) -> Path:
-        """The file of the separate direct calls."""
-        return self.folder / layout.DIRECT_CALLS_CSV
-
-    @property
-    def calls_run(self) -> Run:
-        """The timing of separate direct calls, which comes last."""
-        label = f"round {self.round}, {self.recipe.name} baseline, separate calls as {self.system} made them"
-        return Run(Kind.CALLS, label, f"{self.recipe.name} calls", self.folder, self.examples)
+    def largest_batch_size(self) -> int:
+        """The largest batch size of its runs, which comes first, untimed."""
+        return max(run.batch_size for run in self.runs)

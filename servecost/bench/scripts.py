@@ -3,6 +3,7 @@
 Owns which script belongs to a recipe.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,21 @@ def baseline_command(recipe: Recipe, python: str, expected: Path) -> list[str]:
     """Return the command of the direct arm on an interpreter; it writes its answers to the example to ``expected``."""
     script = script_of("baseline", recipe)
     names_recipe = ["--recipe", str(recipe.folder)] if script.stem == "generic" else []
-    return [python, str(script), *names_recipe, "--this-python", "--expected", str(expected)]
+    inputs = ["--inputs", recipe.inputs.digest]
+    return [python, str(script), *names_recipe, "--this-python", *inputs, "--expected", str(expected)]
+
+
+def locust_command(recipe: Recipe, log: Path, options: Mapping[str, object], variables: Mapping[str, str]) -> Command:
+    """Return the command of a Locust of a recipe, which works in the folder of its log.
+
+    What decides how it makes a run is given here: it is out of reach of a user's configuration, which Locust looks for
+    in variables, in the home folder and where it is started.
+    """
+    words = [sys.executable, "-m", "locust", "-f", str(script_of("locustfiles", recipe))]
+    words += [str(word) for option in options.items() for word in option if word != ""]
+    own = {"RECIPE": str(recipe.folder), layout.INPUTS: recipe.inputs.digest}
+    own |= {"HOME": str(log.parent), "PYTHONPATH": str(ROOT)}
+    return Command("locust", words, log, {**variables, **own}, log.parent, not_inherited="LOCUST_")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from servecost.core import csv_files
+from servecost.core import csv_files, plain
 
 # Batches of another size round floats differently in the last digits: on CPUs, far below these.
 RELATIVE_TOLERANCE = 1e-3
 ABSOLUTE_TOLERANCE = 1e-6
+# How the file marks what JSON has no form for: bytes, and dicts with keys that are bytes, or one of these marks.
+_BYTES, _ITEMS = "base64", "items of a dict"
 
 
 def same(expected: Any, answer: Any) -> bool:
@@ -47,28 +49,60 @@ def _same_number(expected: float, answer: float) -> bool:
     return math.isclose(expected, answer, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
 
 
+def check_count(given: Any, inputs: int) -> None:
+    """Raise ValueError, with what would be right, unless ``given`` is a list of as many answers as inputs."""
+    if not isinstance(given, (list, tuple)):
+        kind = type(given).__name__
+        raise ValueError(f"the predictor has to return a list with one answer for each input; it returned a {kind}")
+    if len(given) != inputs:
+        raise ValueError(f"the predictor gave {len(given)} answers to {inputs} inputs")
+
+
+def check(given: Any, inputs: int) -> None:
+    """Raise ValueError, with what would be right, unless ``given`` is a list of as many plain answers as inputs."""
+    check_count(given, inputs)
+    for each in given:
+        try:
+            plain.digest(each)
+        except plain.NotPlain as error:
+            raise ValueError(
+                f"the predictor's answer holds {error}, which no client can be sent; return plain Python values"
+            ) from None
+
+
 def write(path: Path, answers: list[Any]) -> None:
     """Write the direct arm's answers to the example's inputs, in their order; bytes are kept as base64."""
-    text = json.dumps(answers, default=_bytes_as_json, indent=1)
+    text = json.dumps([_marked(answer) for answer in answers], indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
     csv_files.replace(path, lambda file: file.write(text + "\n"))
 
 
 def read(path: Path) -> list[Any]:
-    """Return the answers that ``write`` wrote."""
-    answers = json.loads(path.read_text(), object_hook=_bytes_from_json)
+    """Return the answers that ``write`` wrote; a tuple is a list, and a dict's keys are text or bytes."""
+    answers = json.loads(path.read_text())
     assert isinstance(answers, list)
-    return answers
+    return [_unmarked(answer) for answer in answers]
 
 
-def _bytes_as_json(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"base64": base64.b64encode(value).decode()}
-    raise TypeError(
-        f"the predictor's answer holds a {type(value).__name__}, which no client can be sent; "
-        "return plain Python values"
-    )
+def _marked(value: Any) -> Any:
+    """Return an answer with bytes, and dicts that could be taken for them, marked by a key of their own."""
+    if isinstance(value, (bytes, bytearray)):
+        return {_BYTES: base64.b64encode(value).decode()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(each) for each in value]
+    if isinstance(value, dict):
+        items = [[_marked(key) if isinstance(key, bytes) else str(key), _marked(each)] for key, each in value.items()]
+        is_clear = all(isinstance(key, str) for key, _ in items) and not {_BYTES, _ITEMS} & value.keys()
+        return dict(items) if is_clear else {_ITEMS: items}
+    return value
 
 
-def _bytes_from_json(value: Any) -> Any:
-    return base64.b64decode(value["base64"]) if value.keys() == {"base64"} else value
+def _unmarked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_unmarked(each) for each in value]
+    if isinstance(value, dict):
+        if value.keys() == {_BYTES}:
+            return base64.b64decode(value[_BYTES])
+        items = value[_ITEMS] if value.keys() == {_ITEMS} else value.items()
+        return {_unmarked(key): _unmarked(each) for key, each in items}
+    return value

@@ -32,11 +32,12 @@ def logged(predictor: Callable[..., Any], write: Write) -> Callable[..., Any]:
     @functools.wraps(predictor)
     def logging(inputs: Any, *more: Any, **named: Any) -> Any:
         batch_size = named.get("batch_size") or (more[0] if more else 0)
+        count = len(inputs)  # a predictor may use its list up
         start_ns = clock_ns()
         try:
             return predictor(inputs, *more, **named)
         finally:
-            write(start_ns, clock_ns(), len(inputs), batch_size)
+            write(start_ns, clock_ns(), count, batch_size)
 
     return logging
 

@@ -7,10 +7,13 @@ count: what is left of a number that is cut short would be another number.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+_PIECE = 1 << 16
 
 
 def replace(path: Path, write: Callable[[IO[str]], object]) -> None:
@@ -29,24 +32,36 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]
 def append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Append rows to a CSV file in one write, with a header if it is new; drop a last row that was cut short."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = whole_lines(path)
-    if path.is_file() and len(whole) < path.stat().st_size:
-        replace(path, lambda file: file.write(whole))
-    with path.open("a", newline="") as file:
-        csv.writer(file).writerows([*([] if whole else [columns]), *rows])
+    lines = io.StringIO(newline="")
+    with path.open("a+b") as file:
+        file.truncate(_whole_bytes(file))
+        csv.writer(lines).writerows([*([] if file.seek(0, os.SEEK_END) else [columns]), *rows])
+        file.write(lines.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _whole_bytes(file: IO[bytes]) -> int:
+    """Return how many bytes the complete lines of a file have, reading its end only."""
+    end = file.seek(0, os.SEEK_END)
+    while end:
+        begin = max(0, end - _PIECE)
+        file.seek(begin)
+        newline = file.read(end - begin).rfind(b"\n")
+        if newline >= 0:
+            return begin + newline + 1
+        end = begin
+    return 0
 
 
 def whole_lines(path: Path) -> str:
     """Return the complete lines of a file; nothing without a file."""
     if not path.is_file():
         return ""
-    with path.open(newline="", errors="replace") as file:
-        text = file.read()
-    return text[: text.rfind("\n") + 1]
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1].decode("utf-8", "replace")
 
 
 def rows(path: Path) -> list[dict[str, str]]:
     """Return the complete rows of a CSV file; none without a file."""
-    return [dict(row) for row in csv.DictReader(whole_lines(path).splitlines())]
+    return [dict(row) for row in csv.DictReader(io.StringIO(whole_lines(path), newline=""))]

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from hashlib import sha256
 from typing import Any, Sequence
 
-from servecost.core.encodings import encode
+from servecost.core import plain
 
 
 class Inputs(ABC):
@@ -44,15 +43,14 @@ class Inputs(ABC):
 class ExampleInputs(Inputs):
     """The inputs of a recipe's example, over and over."""
 
-    def __init__(self, example: Sequence[Any], input_type: str) -> None:
-        """Take the inputs of an ``example``, at least one; ``input_type`` is ``json`` or ``msgpack``."""
+    def __init__(self, example: Sequence[Any]) -> None:
+        """Take the inputs of an ``example``, at least one."""
         self.sample = tuple(example)
-        self._input_type = input_type
 
     @property
     def digest(self) -> str:  # type: ignore[override]
         """Identifies the example, whichever system is asked."""
-        return sha256(encode(list(self.sample), self._input_type).content).hexdigest()[:16]
+        return plain.digest(self.sample)
 
     def __len__(self) -> int:
         return len(self.sample)

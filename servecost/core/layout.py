@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 BASELINE_CSV = "baseline.csv"
 DIRECT_CALLS_CSV = "direct_calls.csv"
-DIRECT_CALLS_COLUMNS = ("recipe", "inputs", "batch_size", "call_s")
+# Of each separate call, what the reference call took that was made right before it: the baseline's own work, in small.
+DIRECT_CALLS_COLUMNS = ("recipe", "inputs", "batch_size", "call_s", "reference_inputs", "reference_s")
 BASELINE_COLUMNS = ("recipe", "batch_size", "run", "examples", "total_s")
 
 PLAN_CSV = "plan.csv"
@@ -22,20 +23,32 @@ PLAN_COLUMNS = (
     "system_label",
     "batch_size",
     "concurrency",
-    "examples",  # of the served run
-    "baseline_examples",
-    "order",  # the run's place among all of the experiment's runs, of both arms
-    "baseline_order",  # that of the baseline run that it is compared with
+    "examples",  # of each arm
+    "order",  # the pair's place among all of the experiment's pairs
 )
+# The pair of the baseline with itself stands in the plan as a system of this name, at concurrency 0.
+SAME = "_same"
+SAME_LABEL = "baseline again"
+
+ABSENT_CSV = "absent.csv"  # which recipes and systems of the experiment cannot be had together, and why
+ABSENT_COLUMNS = ("recipe", "system", "system_label", "reason")
+
+LOOKS_CSV = "looks.csv"  # what was known of a cell when its rounds so far were looked at, and whether it stopped there
+LOOKS_COLUMNS = ("recipe", "system", "batch_size", "concurrency", "rounds", "half_width", "stops")
 
 WALL_CSV = "wall.csv"  # where an experiment's time went: since the step before, and of that on a clock
 WALL_COLUMNS = ("step", "wall_s", "timed_s")
+
+# Names, in Locust's environment, the file that releases a run: until it is there, a run that is warm is held.
+HOLD_UNTIL = "HOLD_UNTIL"
+
+# Names, in Locust's environment, the digest of the inputs that the direct arm has answered.
+INPUTS = "EXPECTED_INPUTS"
 
 EXPERIMENT_JSON = "experiment.json"
 EXPECTED_JSON = "expected.json"
 MANIFEST_JSON = "manifest.json"
 FAILURE_JSON = "failure.json"
-BASELINE_FAILURE_JSON = "baseline-b{}.failure.json"
 
 LOCUST_PREFIX = "locust"
 LOCUST_STATS_CSV = LOCUST_PREFIX + "_stats.csv"
@@ -66,17 +79,28 @@ LEDGER_COLUMNS = (
 TOTAL = "total"
 RUN_SUFFIX = "_run.json"
 LOCUST_RUN_JSON = LOCUST_PREFIX + RUN_SUFFIX
+WARM_SUFFIX = "_warm.json"  # what the first request of the batch size took, and a steady one
+LOCUST_WARM_JSON = LOCUST_PREFIX + WARM_SUFFIX
 
 CALLS_CSV = "calls.csv"  # the served predictor's calls, by servecost.core.call_log.COLUMNS
 SERVER_STAGES_CSV = "server_stages.csv"  # when each request reached each of the system's stages, since the release
 SERVER_STAGES_COLUMNS = ("request", "stage", "at_ns")
-IDLE_CSV = "idle.csv"  # the CPU time that the server used while the direct arm was timed
-IDLE_COLUMNS = ("batch_size", "elapsed_s", "server_cpu_s")
+SLICES_CSV = "slices.csv"  # when each arm of a pair ran, on the monotonic clock; the other was stopped
+SLICES_COLUMNS = ("arm", "begin_ns", "end_ns")
+COLD_CSV = "cold.csv"  # of a part: what each arm's first work of a size took, and steady work of that size
+COLD_COLUMNS = ("arm", "batch_size", "first_s", "steady_s", "calls")
+# Of a baseline process that works on request: also the seconds of each further example in a call of several batches.
+WARM_COLUMNS = (*COLD_COLUMNS, "further_s")
+IDLE_CSV = "idle.csv"  # what each arm of a pair used while it was stopped
+IDLE_COLUMNS = ("arm", "rested_s", "cpu_s", "memory_mib")
+BASELINE, SERVED = "baseline", "served"  # the arms
 INSTRUMENT = "instrument"  # the folder of the runs on the null system
 NULL_SYSTEM = "null"
-# The files that a served run must have, and all that it may have.
-REQUIRED_RUN_FILES = (LOCUST_RUN_JSON, LOCUST_STATS_CSV, LOCUST_REQUESTS_CSV, LOCUST_LEDGER_CSV)
-RUN_FILES = (*REQUIRED_RUN_FILES, CALLS_CSV, SERVER_STAGES_CSV)
+# The files that a pair must have, and all that it may have; a run on the null system has no baseline.
+LOCUST_RUN_FILES = (LOCUST_RUN_JSON, LOCUST_STATS_CSV, LOCUST_REQUESTS_CSV, LOCUST_LEDGER_CSV)
+REQUIRED_PAIR_FILES = (*LOCUST_RUN_FILES, BASELINE_CSV, SLICES_CSV, IDLE_CSV)
+REQUIRED_SAME_FILES = (BASELINE_CSV, SLICES_CSV, IDLE_CSV)
+PAIR_FILES = (*REQUIRED_PAIR_FILES, LOCUST_WARM_JSON, CALLS_CSV, DIRECT_CALLS_CSV, SERVER_STAGES_CSV)
 
 
 @dataclass(frozen=True)
@@ -105,5 +129,5 @@ def round_folder(number: int) -> str:
 
 
 def cell_folder(batch_size: int, concurrency: int) -> str:
-    """Return the folder of a served run within its system's folder."""
+    """Return the folder of a pair within its system's folder."""
     return f"b{batch_size}-c{concurrency}"

@@ -14,6 +14,8 @@ from typing import Any
 from servecost.core import csv_files
 from servecost.core.layout import MANIFEST_JSON, SCHEMA_VERSION
 
+_NOT_SET = "not set"
+
 
 class Damaged(ValueError):
     """A run's files are not whole; the message is one line that names the file."""
@@ -81,15 +83,21 @@ def checked(folder: Path, names: Sequence[str] = ()) -> dict[str, Any]:
 def differing(conditions: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the fields that differ, by their dotted names, each with its values.
 
-    A field that only some have says nothing: two recipes' runs may be merged, and each has its own fingerprint.
+    A field that is not there has a value, too: ``not set``. Only a whole group that some lack says nothing: two
+    recipes' runs may be merged, and each has its own fingerprint.
     """
-    values: dict[str, list[str]] = {}
+    groups: dict[str, list[dict[str, str]]] = {}
     for each in conditions:
-        for field, value in _flat(each):
-            known = values.setdefault(field, [])
-            if str(value) not in known:
-                known.append(str(value))
-    return {field: known for field, known in values.items() if len(known) > 1}
+        for group, content in _groups(each, ()):
+            fields = _flat(content) if isinstance(content, dict) else [("", content)]
+            groups.setdefault(group, []).append({field: str(value) for field, value in fields})
+    found: dict[str, list[str]] = {}
+    for group, having in groups.items():
+        for field in dict.fromkeys(field for fields in having for field in fields):
+            values = list(dict.fromkeys(fields.get(field, _NOT_SET) for fields in having))
+            if len(values) > 1:
+                found[".".join(filter(None, (group, field)))] = values
+    return found
 
 
 def check_alike(conditions: Iterable[Mapping[str, Any]], allowed: Sequence[str] = ()) -> list[str]:
@@ -109,6 +117,21 @@ def check_alike(conditions: Iterable[Mapping[str, Any]], allowed: Sequence[str] 
 
 def _is_in(field: str, allowed: Sequence[str]) -> bool:
     return any(".{}.".format(name) in ".{}.".format(field) for name in allowed if name)
+
+
+def _groups(content: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Yield the groups of fields that a run has or lacks as a whole: a recipe's, a system's, and the rest."""
+    for name, value in content.items():
+        here = (*path, name)
+        if isinstance(value, dict) and (here in (("code",), ("code", "systems"), ("recipes",)) or _is_stacks(here)):
+            yield from _groups(value, here)
+        else:
+            yield ".".join(here), value
+
+
+def _is_stacks(path: tuple[str, ...]) -> bool:
+    """Say whether a path leads to all stacks, or to those of a recipe, each under its system's name."""
+    return path[0] == "stacks" and len(path) <= 2
 
 
 def _flat(content: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,11 +5,13 @@ Owns the question, which any Python from 2018 on can answer, and the reading of 
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 import subprocess
 from functools import lru_cache
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Iterator
 
 # A Python before 3.8 has no importlib.metadata.
 _LIST_PACKAGES = """
@@ -23,6 +25,21 @@ except ImportError:
 print(json.dumps([platform.python_version(), found]))
 """
 PYTHON = "python"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CONTINUED = re.compile(r"\\\r?\n")
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_FURTHER = re.compile(r"(?:-r|--requirement)[\s=]*(\S.*)$")
+_OPTION = re.compile(r"(^|\s)--?[A-Za-z].*$")
+_NAME = re.compile(r"[\w.-]+")
+_NAMED_ADDRESS = re.compile(r"[\w.-]+(\[[^\]]*\])?\s*@")
+_NAME_IN_ADDRESS = re.compile(r"[#&]egg=([\w.-]+)")
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2")
 
 
 def normalized(name: str) -> str:
@@ -44,11 +61,49 @@ def installed(python: str) -> dict[str, str]:
 
 
 def requirement_lines(path: Path) -> list[str]:
-    """Return the requirements of a file that name a package; nothing without a file."""
-    if not path.is_file():
-        return []
-    lines = (line.split(" #")[0].strip() for line in path.read_text().splitlines())
-    return [line for line in lines if line[:1].isalpha() and "://" not in line]
+    """Return the requirements that a file names, read as pip reads it; nothing without a file.
+
+    Comments, hashes and other options are left out, continued lines joined, further files (``-r``) followed. Of an
+    address, the name that it gives to its package is known, and nothing without one.
+    """
+    return [line for line in _lines(path, frozenset()) if line]
+
+
+def required(path: Path) -> list[str]:
+    """Return the names of the packages that a requirements file names, as it writes them."""
+    found = [_NAME.match(line) for line in requirement_lines(path)]
+    return [match.group(0) for match in found if match]
+
+
+def _lines(path: Path, above: frozenset[Path]) -> Iterator[str]:
+    if not path.is_file() or path.resolve() in above:
+        return
+    text = _CONTINUED.sub("", _decoded(path.read_bytes()))
+    for line in text.splitlines():
+        bare = _COMMENT.sub("", line).strip()
+        further = _FURTHER.match(bare)
+        if further:
+            yield from _lines(path.parent / further.group(1).strip("'\""), above | {path.resolve()})
+        else:
+            yield _requirement(_OPTION.sub("", bare).strip())
+
+
+def _requirement(line: str) -> str:
+    """Return a line as a requirement with a name; nothing for an option, a path, or an address without a name."""
+    if _NAMED_ADDRESS.match(line):
+        return line
+    if "://" in line:
+        name = _NAME_IN_ADDRESS.search(line)
+        return name.group(1) if name else ""
+    return line if line[:1].isalnum() and "/" not in line and not line.endswith(_ARCHIVES) else ""
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text of a file as pip decodes it: by its byte order mark, or as UTF-8."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content[len(mark) :].decode(encoding, "replace")
+    return content.decode("utf-8", "replace")
 
 
 def versions_of(names: Iterable[str], python: str) -> dict[str, str]:

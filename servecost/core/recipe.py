@@ -6,27 +6,21 @@ left to the code that predicts.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
 import os
-import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from servecost.core import example as examples
+from servecost.core import plain, recipe_files
+from servecost.core.encodings import JSON, MSGPACK
 from servecost.core.inputs import ExampleInputs, Inputs
+from servecost.core.reasons import printable
+from servecost.core.recipe_files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["RECIPES", "ROOT", "Recipe", "RecipeError", "available", "copy_to", "find_folder", "load"]
 RECIPES = ROOT / "recipes"
-SYSTEMS = ROOT / "systems"
-# What an interpreter leaves behind in a recipe folder, and its environment; systems add what they leave, each in a file
-# of its folder.
-_NOT_SERVED = ("__pycache__", ".venv")
-LEFTOVERS = "leftovers.txt"
 
 
 class RecipeError(ValueError):
@@ -48,6 +42,7 @@ class Recipe:
     folder: Path
     example: tuple[Any, ...]
     settings: tuple[str, ...] = ()
+    _fingerprints: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def python(self) -> str:
@@ -66,53 +61,46 @@ class Recipe:
     @property
     def input_type(self) -> str:
         """``json``, or ``msgpack`` (FILE input) when the example holds what JSON cannot: bytes."""
-        try:
-            json.dumps(self.example)
-        except TypeError:
-            return "msgpack"
-        return "json"
+        return MSGPACK if plain.holds_bytes(self.example) else JSON
 
     @property
     def inputs(self) -> Inputs:
         """The inputs that a run sends: those of the example, over and over."""
-        return ExampleInputs(self.example, self.input_type)
+        return ExampleInputs(self.example)
 
     @property
     def requirements(self) -> Path:
         """The path of its requirements file, which need not exist."""
         return self.folder / "requirements.txt"
 
+    def check_inputs(self, digest: str) -> None:
+        """Raise RecipeError unless this process has read the inputs that another has, by the digest of those."""
+        if self.inputs.digest != digest:
+            raise RecipeError(f"{self.folder / 'example.py'} gives other inputs in each process; fix its seed")
+
     def fingerprint(self) -> str:
-        """Return a digest of everything in a recipe that decides its answers: its files, and its settings' values."""
-        digest = hashlib.sha256()
-        for path in served_files(self.folder):
-            digest.update(str(path.relative_to(self.folder)).encode() + b"\0" + path.read_bytes())
-        for setting in self.settings:
-            digest.update("\0{}={}".format(setting, os.environ.get(setting, "")).encode())
-        return digest.hexdigest()[:16]
+        """Return a digest of everything in a recipe that decides its answers: its files, and its settings' values.
 
-
-def served_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a recipe folder that are served, in a fixed order."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not not_served() & set(path.relative_to(folder).parts):
-            yield path
-
-
-@lru_cache(maxsize=None)
-def not_served() -> frozenset[str]:
-    """Return the names of files and folders that may lie in a recipe folder and are no part of what is served."""
-    left = [name for path in SYSTEMS.glob("*/" + LEFTOVERS) for name in path.read_text().split()]
-    return frozenset([*_NOT_SERVED, *left])
+        They are read once: what happens to the folder later is not what was served. Raises RecipeError.
+        """
+        if not self._fingerprints:
+            try:
+                digest = recipe_files.digest(self.folder)
+            except OSError as error:
+                raise RecipeError(f"recipe {self.folder}: {error.filename} cannot be read: {error.strerror}") from error
+            for setting in self.settings:
+                digest.update("\0{}={}".format(setting, os.environ.get(setting, "")).encode())
+            self._fingerprints.append(digest.hexdigest()[:16])
+        return self._fingerprints[0]
 
 
 def copy_to(recipe: Recipe, folder: Path) -> Path:
-    """Copy a recipe into ``folder``, to be served from there; return the copy, which keeps the recipe's name.
+    """Copy a recipe into ``folder``, to be served or called there; return the copy, which keeps the recipe's name.
 
-    A server writes into the folder that it serves, and fastDeploy takes the recipe's name from it.
+    Servers and predictors write into the folder that they work in, and fastDeploy takes the recipe's name from it.
     """
     copy = Path(folder, recipe.name)
-    shutil.copytree(str(recipe.folder), str(copy), ignore=shutil.ignore_patterns(*not_served()))
+    recipe_files.copy(recipe.folder, copy)
     return copy
 
 
@@ -122,12 +110,21 @@ def available() -> list[str]:
 
 
 def find_folder(name_or_path: str, base: Path) -> Path:
-    """Return the folder of a shipped recipe's name, or of a path (relative to ``base``) to somebody else's recipe."""
+    """Return the folder of a shipped recipe's name, or of a path (relative to ``base``) to somebody else's recipe.
+
+    Raises RecipeError if there is none, or if a name is that of a shipped recipe and of another folder at ``base``.
+    """
     if not name_or_path:
         raise RecipeError("no recipe is named; name one of {}, or a recipe folder".format(", ".join(available())))
-    if name_or_path in available():
-        return RECIPES / name_or_path
     path = Path(base, os.path.expanduser(name_or_path)).resolve()
+    if name_or_path in available():
+        shipped = RECIPES / name_or_path
+        if (path / "predictor.py").exists() and path != shipped.resolve():
+            raise RecipeError(
+                f"'{name_or_path}' is a recipe of this project and a folder here; write ./{name_or_path} for the "
+                f"folder, or {shipped} for the recipe"
+            )
+        return shipped
     if not path.is_dir():
         raise RecipeError(
             "unknown recipe '{}': it is neither one of {} nor a folder".format(name_or_path, ", ".join(available()))
@@ -136,30 +133,27 @@ def find_folder(name_or_path: str, base: Path) -> Path:
 
 
 def load(name_or_path: str | Path, base: Path = Path()) -> Recipe:
-    """Return the recipe of that name or path. Raises RecipeError when it is unknown or incomplete."""
+    """Return the recipe of that name or path. Raises RecipeError when it is unknown, incomplete, or cannot be used."""
     folder = find_folder(str(name_or_path), base)
+    _check_files(folder)
+    try:
+        found = examples.read(folder)
+    except examples.BadExample as error:
+        raise RecipeError(str(error)) from error
+    return Recipe(folder.name, folder, found.inputs, found.settings)
+
+
+def _check_files(folder: Path) -> None:
+    if not folder.name.isprintable():
+        raise RecipeError(
+            f"recipe {printable(str(folder))}: its name has a character that cannot be printed, such as a line's end; "
+            "rename the folder"
+        )
+    if (folder / "predictor_1.py").is_file() and not (folder / "predictor.py").exists():
+        raise RecipeError(f"recipe {folder} is a chain (predictor_1.py …); recipes of one predictor.py are measured")
     for required in ("predictor.py", "example.py"):
         if not (folder / required).is_file():
             raise RecipeError(f"recipe {folder} has no {required}; a recipe has both predictor.py and example.py")
-    module = _import_example(folder)
-    example = getattr(module, "example", None)
-    if not isinstance(example, (list, tuple)) or not example:
-        raise RecipeError("{}: 'example' has to be a list with at least one input".format(folder / "example.py"))
-    return Recipe(folder.name, folder, tuple(example), tuple(getattr(module, "settings", ())))
-
-
-def _import_example(folder: Path) -> Any:
-    """Import ``example.py`` under a name of its own, so that the examples of two recipes do not collide."""
-    path = folder / "example.py"
-    spec = importlib.util.spec_from_file_location("example_of_" + folder.name, str(path))
-    if spec is None or spec.loader is None:
-        raise RecipeError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.append(str(folder))
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # a foreign file may raise anything; the user gets one line that names the file
-        raise RecipeError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(str(folder))
-    return module
+    python = folder / ".venv" / "bin" / "python"
+    if os.path.lexists(str(folder / ".venv")) and not os.access(str(python), os.X_OK):
+        raise RecipeError(f"recipe {folder}: .venv/bin/python cannot be run; make the .venv anew, or remove it")

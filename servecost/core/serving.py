@@ -16,14 +16,24 @@ from uuid import uuid4
 
 from servecost.core import answers, call_log, layout
 from servecost.core.recipe import Recipe, copy_to
-from servecost.core.system import BadAnswer, Served, ServerProcess, System
+from servecost.core.system import BadAnswer, Served, ServerProcess, System, Unanswerable
 
 START_LIMIT_S = 1800  # a slow model may be tried in batches of up to 1024 before it is served
 POLL_S = 0.1
+# A server that takes connections and closes them is up, and fails. While it starts it may do so for a moment.
+CLOSING_LIMIT_S = 20
 
 
 class ServerFailed(Exception):
     """The server did not start, ended, or gives wrong answers; the message says why, with its last log lines."""
+
+
+class CannotAnswer(ServerFailed):
+    """The system has no form for the predictor's answers, so it was ended before it was asked."""
+
+
+class _Closed(Exception):
+    """The server took a connection and closed it."""
 
 
 class Running:
@@ -91,10 +101,19 @@ def start(
     for process in system.processes(served):
         started.append(launcher.start(process))
         if len(started) == 1:
-            answers.write(served.copy / layout.EXPECTED_JSON, expected())
+            right = expected()
+            _check_answers(system, recipe, right)
+            answers.write(served.copy / layout.EXPECTED_JSON, right)
         _wait_until_up(process, started, launcher.tick)
     _wait_until_right(_Start(system, served, recipe, started), expected(), launcher.tick)
     return started
+
+
+def _check_answers(system: System, recipe: Recipe, right: Sequence[Any]) -> None:
+    try:
+        system.wire(recipe.input_type).check_answers(right)
+    except Unanswerable as error:
+        raise CannotAnswer("{}: {}".format(system.label, error)) from error
 
 
 def check_alive(processes: Sequence[Running]) -> None:
@@ -135,10 +154,17 @@ def _wait_until_up(process: ServerProcess, started: Sequence[Running], tick: Cal
 
 
 def _wait_until_right(start: _Start, expected: list[Any], tick: Callable[[], None]) -> None:
+    closing_since_s: float | None = None
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         check_alive(start.processes)
-        given = _ask_once(start)
+        try:
+            given, closing_since_s = _ask_once(start), None
+        except _Closed as error:
+            given, closing_since_s = None, closing_since_s or time.monotonic()
+            if time.monotonic() - closing_since_s > CLOSING_LIMIT_S:
+                said = "it has closed every connection without an answer for {} s: {}".format(CLOSING_LIMIT_S, error)
+                raise _failure(said, start.processes) from error
         if given is None:
             tick()
             time.sleep(POLL_S)
@@ -151,14 +177,19 @@ def _wait_until_right(start: _Start, expected: list[Any], tick: Callable[[], Non
 
 
 def _ask_once(start: _Start) -> list[Any] | None:
-    """Return the server's answers to the example, or None as long as it is loading."""
+    """Return the server's answers to the example, or None as long as it is loading.
+
+    Raises _Closed if it took the connection and closed it.
+    """
     try:
         status, answer, request_id = _post_example(start.system, start.served, start.recipe)
         if status in start.system.loading_statuses:
             return None
         return start.system.wire(start.recipe.input_type).predictions(status, answer, request_id)
-    except ConnectionError:  # nobody listens yet
+    except ConnectionRefusedError:  # nobody listens yet
         return None
+    except ConnectionError as error:
+        raise _Closed("{}: {}".format(type(error).__name__, error)) from error
     except (OSError, http.client.HTTPException, BadAnswer) as error:
         raise _failure("the example is not answered: {}".format(error), start.processes) from error
 

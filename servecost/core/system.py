@@ -6,6 +6,8 @@ it by its folder, the bench starts the processes that it names, and the load spe
 
 from __future__ import annotations
 
+import copy
+import signal
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -14,10 +16,16 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 LOOPBACK = "127.0.0.1"
 ALL_ADDRESSES = ("0.0.0.0", "")
+# Between the name of a system's folder and that of a variant.
+VARIANT_SIGN = "+"
 
 
 class BadAnswer(ValueError):
     """The server's answer holds no list of predictions; the message is one line that says what it is instead."""
+
+
+class Unanswerable(ValueError):
+    """A system has no form for the predictor's answers; the message is one line that says what would be right."""
 
 
 class Body(NamedTuple):
@@ -52,6 +60,17 @@ class Wire(ABC):
         A system that returns the request's id has it checked here. Raises BadAnswer if the answer has no predictions.
         """
 
+    @abstractmethod
+    def inputs(self, content: bytes) -> list[Any]:
+        """Return the inputs that a request's body holds, as the null system does in the system's place."""
+
+    @abstractmethod
+    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
+        """Return what the system answers a request with, as the null system does in its place."""
+
+    def check_answers(self, answers: Sequence[Any]) -> None:  # noqa: B027  # a system may have a form for anything
+        """Raise Unanswerable if the system has no form for such answers, as far as that is known before it is asked."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -64,6 +83,7 @@ class Served:
         ports: as many free ports as the system asks for; requests are sent to the first.
         request_timeout_s: after which a request may be given up; never before.
         settings: the values of the system's settings, by name.
+        input_type: of the recipe's inputs: ``json``, or ``msgpack`` for FILE input.
     """
 
     copy: Path
@@ -72,6 +92,7 @@ class Served:
     ports: tuple[int, ...]
     request_timeout_s: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    input_type: str = "json"
 
     @property
     def port(self) -> int:
@@ -94,6 +115,7 @@ class ServerProcess:
         environment: the variables that it needs besides the inherited ones.
         folder: the folder that it is started in; the bench's own if None.
         is_up: whether the next of the system's processes can be started.
+        stop_signal: by which its users end it; its process group gets it.
     """
 
     name: str
@@ -101,6 +123,7 @@ class ServerProcess:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     is_up: Callable[[], bool] = lambda: True
+    stop_signal: int = signal.SIGTERM
 
 
 class StageTime(NamedTuple):
@@ -119,17 +142,30 @@ class StageTime(NamedTuple):
 
 @dataclass(frozen=True)
 class RequestCount:
-    """How to ask a server for its own count of requests.
+    """How to ask a server for its own count of requests, in a window of time or since its start.
 
     Attributes:
         path: the path to get; ``{seconds}`` in it stands for the length of a window up to now, in whole seconds.
         read: returns the number of requests from the answer's text, or None if it holds none.
-        remembered_s: the longest window that the server can look back; longer runs are checked by their end.
+        remembered_s: the longest window that the server can look back; longer runs are checked by their end. None if
+            it counts since its start.
     """
 
     path: str
     read: Callable[[str], int | None]
-    remembered_s: int
+    remembered_s: int | None = None
+
+
+class Variant(NamedTuple):
+    """A system with other settings, which is measured as a row of its own, such as one that batches.
+
+    Attributes:
+        label: what is added to the system's label.
+        settings: the settings that differ from the system's defaults.
+    """
+
+    label: str
+    settings: Mapping[str, str]
 
 
 class System(ABC):
@@ -138,17 +174,28 @@ class System(ABC):
     Attributes:
         label: what the system is called in print.
         settings: the settings that an experiment may change, with their defaults.
+        variants: the same system with other defaults, by what is added to its name: ``batch`` makes ``name+batch``.
+        variant: which of the variants this is; nothing for the system itself.
         ports: how many ports it needs.
+        programs: what it needs besides packages, by the command's name: what to install.
+        can_be_stopped: whether its processes survive a stop (SIGSTOP) in the middle of requests. If not, its pairs are
+            undivided: each arm runs in one piece.
         loading_statuses: HTTP statuses by which it says that it is still loading; any other failure ends its start.
         request_count: how it is asked for its own count of requests, if it keeps one.
+        borrows: the names of systems whose wires it speaks, besides those that it imports from.
         calls_predictor: whether it calls the recipe's predictor. If not, it needs nothing that the recipe requires.
     """
 
     label: str
     settings: Mapping[str, str] = {}
+    variants: Mapping[str, Variant] = {}
+    variant: str = ""
     ports: int = 1
+    programs: Mapping[str, str] = {}
+    can_be_stopped: bool = True
     loading_statuses: tuple[int, ...] = ()
     request_count: RequestCount | None = None
+    borrows: Sequence[str] = ()
     calls_predictor: bool = True
 
     @property
@@ -158,8 +205,17 @@ class System(ABC):
 
     @property
     def name(self) -> str:
-        """What it is called in experiments, commands and results: the name of its folder."""
-        return self.folder.name
+        """What it is called in experiments, commands and results: the name of its folder, and of the variant."""
+        return VARIANT_SIGN.join(filter(None, (self.folder.name, self.variant)))
+
+    def as_variant(self, variant: str) -> System:
+        """Return the variant of that name. Raises KeyError if there is none."""
+        label, settings = self.variants[variant]
+        found = copy.copy(self)
+        found.variant = variant
+        found.label = "{}, {}".format(self.label, label)
+        found.settings = {**self.settings, **settings}
+        return found
 
     @abstractmethod
     def wire(self, input_type: str) -> Wire:

@@ -1,6 +1,6 @@
 """Finds serving systems: each is a folder in ``systems/`` with a module ``system.py`` that defines ``system``.
 
-Owns the names. There is no other list of them.
+Owns the names. There is no other list of them. A system's variants are named after it: ``name+variant``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from servecost.core.recipe import SYSTEMS
-from servecost.core.system import System
+from servecost.core.recipe_files import SYSTEMS
+from servecost.core.system import VARIANT_SIGN, System
 
 FOLDER = SYSTEMS
 # The file that names the system that is taken where none is named.
@@ -24,8 +24,10 @@ class UnknownSystem(ValueError):
 
 
 def available() -> list[str]:
-    """Return the names of all systems, in alphabetical order."""
-    return sorted(path.parent.name for path in FOLDER.glob("*/system.py"))
+    """Return the names of all systems, in alphabetical order, each followed by its variants."""
+    return [
+        name for folder in sorted(path.parent.name for path in FOLDER.glob("*/system.py")) for name in _named(folder)
+    ]
 
 
 def default() -> str:
@@ -34,19 +36,43 @@ def default() -> str:
 
 
 def load(name: str) -> System:
-    """Return the system of that name. Raises UnknownSystem if there is none."""
-    if name not in available():
-        raise UnknownSystem("unknown system '{}'; there are: {}".format(name, ", ".join(available())))
+    """Return the system, or the variant of one, of that name. Raises UnknownSystem if there is none."""
+    folder, _, variant = name.partition(VARIANT_SIGN)
+    if not (FOLDER / folder / "system.py").is_file() or not folder:
+        raise _unknown(name)
     _make_importable()
-    found = getattr(importlib.import_module("systems.{}.system".format(name)), "system", None)
+    found = getattr(importlib.import_module("systems.{}.system".format(folder)), "system", None)
     if not isinstance(found, System):
-        raise UnknownSystem("{} defines no 'system'".format(FOLDER / name / "system.py"))
-    return found
+        raise UnknownSystem("{} defines no 'system'".format(FOLDER / folder / "system.py"))
+    if name == folder:
+        return found
+    try:
+        return found.as_variant(variant)
+    except KeyError:
+        raise _unknown(name) from None
+
+
+def folder_of(name: str) -> Path:
+    """Return the folder of the system of that name, which its variants share."""
+    return FOLDER / name.partition(VARIANT_SIGN)[0]
 
 
 def requirements(name: str) -> Path:
     """Return the path of a system's requirements file, which need not exist."""
-    return FOLDER / name / "requirements.txt"
+    return folder_of(name) / "requirements.txt"
+
+
+def _unknown(name: str) -> UnknownSystem:
+    return UnknownSystem("unknown system {!r}; there are: {}".format(name, ", ".join(available())))
+
+
+def _named(folder: str) -> list[str]:
+    """Return the names that a folder stands for; one whose module cannot be imported says so when it is loaded."""
+    try:
+        variants = load(folder).variants
+    except Exception:  # noqa: BLE001  # a system's own code may raise anything, and hides no other system
+        variants = {}
+    return [folder, *(VARIANT_SIGN.join((folder, variant)) for variant in variants)]
 
 
 def _make_importable() -> None:

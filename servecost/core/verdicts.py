@@ -13,12 +13,14 @@ CLIENT_CPU_MAX = 0.9
 # Above this part of the run spent waiting for a core, the client did not drive the load. A wait of less than so many
 # seconds is ignored: short runs are noisy.
 CLIENT_WAIT_MAX, CLIENT_WAIT_NEGLIGIBLE_S = 0.2, 0.5
-# Above this part of a core, a server takes time from the direct arm while that is timed.
+# Above this part of a core, a resting arm takes time from the other while that is timed.
 IDLE_CPU_MAX = 0.1
 # The slowest round over the fastest, of either arm: above this, the machine has changed between rounds.
 SPREAD_MAX = 2.0
 # The wall clock against the monotonic one, over a run: above this, a clock was set, or the machine slept.
 CLOCK_STEP_MAX_S = 0.1
+# The rule that a recipe breaks under a system, whatever the machine does.
+UNSENDABLE = "unsendable"
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,23 @@ _ALL = (
     Rule("server-count", "the server counts as many requests as were sent", "keep others away from the server"),
     Rule("busy", "nobody else uses the server", "keep others away from the server"),
     Rule("server", "the server starts, answers and lives", "see the end of the server's logs"),
+    Rule(
+        UNSENDABLE,
+        "the system has a form for the predictor's answers",
+        "have the predictor return what can be sent, or serve the recipe with another system",
+    ),
     Rule("server-restarted", "the server's processes are the same all the time", "see why in the server's logs"),
     Rule(
-        "server-not-idle",
-        f"a server uses next to nothing (below {IDLE_CPU_MAX:.0%} of a core) while the direct arm is timed",
-        "see what it does in its logs; run it again",
+        "not-idle",
+        f"an arm uses next to nothing (below {IDLE_CPU_MAX:.0%} of a core) while it is stopped and the other is timed",
+        "see which of its processes was not stopped; run it again",
+    ),
+    Rule("warm", "the first tenth of a run takes no longer than the rest", "see what is slow at first; run it again"),
+    Rule("pair", "both arms of a pair are made in one sitting", "run the same command again"),
+    Rule(
+        "littles-law",
+        "the mean number of requests in flight is the rate times the mean response time, and at most the users",
+        "run it again; if it recurs, report it",
     ),
     Rule(
         "client-cpu",
@@ -88,6 +102,7 @@ _ALL = (
         f"no round takes more than {SPREAD_MAX:g} times as long as another",
         "keep the machine quiet, and measure into another folder",
     ),
+    Rule("noise", "the interval is as narrow as the experiment asks", "measure more rounds, or longer runs"),
     Rule("missing", "every planned run is there", "run the same command again"),
     Rule("withdrawn", "a published number is not known to be wrong", "measure it again, with this version"),
 )

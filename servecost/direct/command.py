@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import signal
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Sequence
+from typing import Iterator, Sequence
 
 from servecost.core import answers, csv_files, layout, recipe
 from servecost.core.options import at_least
@@ -36,16 +39,22 @@ def build_parser(recipe_name: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--runs", type=at_least(0), default=RUNS, help="runs per batch size (default: %(default)s)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="append each run's total to this file")
-    parser.add_argument(
-        "--calls", type=at_least(1), nargs="+", default=(), metavar="N", help="time separate calls of N inputs, too"
-    )
+    parser.add_argument("--cold-csv", type=Path, metavar="FILE", help="append what first calls cost to this file")
     parser.add_argument("--calls-csv", type=Path, metavar="FILE", help="append each separate call's time to this file")
     parser.add_argument(
         "--on-request",
         action="store_true",
-        help="time what standard input asks for, line by line: 'run BATCH_SIZE' or 'calls BATCH_SIZE N [N ...]'",
+        help="do what standard input asks for, line by line: 'warm BATCH_SIZE', 'run BATCH_SIZE EXAMPLES', or "
+        "'calls BATCH_SIZE SECONDS INPUTS:BATCH_SIZE [...]'",
     )
     parser.add_argument("--expected", type=Path, metavar="FILE", help="write the answers to the example to this file")
+    parser.add_argument("--inputs", metavar="DIGEST", help="refuse to work on other inputs than those of this digest")
+    parser.add_argument(
+        "--copy-to",
+        type=Path,
+        metavar="FOLDER",
+        help="predict in a copy of the recipe there; by default in a temporary folder",
+    )
     parser.add_argument(
         "--this-python", action="store_true", help="stay on this interpreter, even if the recipe has one of its own"
     )
@@ -53,64 +62,82 @@ def build_parser(recipe_name: str | None) -> argparse.ArgumentParser:
 
 
 def check_csv(path: Path, columns: Sequence[str]) -> None:
-    """Raise ValueError when ``path`` exists with other columns: foreign content is not to be mixed with ours."""
-    if path.exists() and path.stat().st_size:
-        with path.open() as file:
-            header = tuple(next(csv.reader(file)))
-        if header != columns:
-            raise ValueError(
-                "{} is no baseline CSV (its header is {}); name another file".format(path, ",".join(header))
-            )
+    """Raise ValueError unless rows can be appended to ``path``: nothing that it holds is to be mixed up, or lost."""
+    if path.is_dir():
+        raise ValueError("{} is a folder; name a file".format(path))
+    content = path.read_bytes() if path.exists() else b""
+    if not content:
+        return
+    header = tuple(next(csv.reader([content.split(b"\n")[0].decode("utf-8", "replace")]), []))
+    if header != tuple(columns):
+        raise ValueError("{} is no baseline CSV (its header is {}); name another file".format(path, ",".join(header)))
+    if not content.endswith(b"\n"):
+        raise ValueError("{} ends within a line; complete that line, or remove it".format(path))
 
 
 class Measurement:
     """The runs that one command line asks for."""
 
-    def __init__(self, chosen: recipe.Recipe, options: argparse.Namespace) -> None:
-        """Warm up, and write the answers to the example where they are asked for."""
+    def __init__(self, chosen: recipe.Recipe, options: argparse.Namespace, folder: Path) -> None:
+        """Warm up in a copy of the recipe in ``folder``, and write the answers to the example where they are asked for.
+
+        A server works in a copy, too: what a predictor writes there does not change the recipe.
+        """
         self._recipe, self._options = chosen, options
-        self._direct = Direct(chosen.folder)
+        self._met: set[int] = set()
+        self._direct = Direct(recipe.copy_to(chosen, folder))
         self._expected = warm_up(self._direct.predictor, list(chosen.example))
         if options.expected:
             answers.write(options.expected, self._expected)
-        self._inputs = chosen.inputs.take(options.examples)
 
     def make(self) -> None:
-        """Time everything, in the order of the command line or of standard input."""
+        """Do everything, in the order of the command line or of standard input."""
         if self._options.on_request:
             for line in sys.stdin:
                 self._answer_request(*line.split())
             return
+        if self._options.runs:  # memory is touched for the first time before anything is timed
+            self.warm(max(self._options.batch_size))
         for batch_size in self._options.batch_size:
             for run in range(1, self._options.runs + 1):
-                self.time_run(batch_size, run)
-        for size in self._options.calls:
-            self.time_calls(size, size)
+                self.warm(batch_size)
+                self.time_run(batch_size, self._options.examples, run)
 
-    def _answer_request(self, what: str, batch_size: str, *sizes: str) -> None:
-        if what == "run":
-            self.time_run(int(batch_size), 1)
+    def _answer_request(self, what: str, batch_size: str, *more: str) -> None:
+        if what == "warm":
+            self.warm(int(batch_size))
+        elif what == "run":
+            self.time_run(int(batch_size), int(more[0]), 1)
         else:
-            for size in sizes:
-                self.time_calls(int(size), int(batch_size))
+            sizes = [(int(size), int(given)) for size, given in (word.split(":") for word in more[1:])]
+            self.time_calls(sizes, int(batch_size), float(more[0]))
 
-    def time_run(self, batch_size: int, number: int) -> None:
+    def warm(self, batch_size: int) -> None:
+        """Call the predictor with one batch, untimed, until that is steady."""
+        cold = self._direct.warm(self._recipe, batch_size, batch_size)
+        if batch_size not in self._met:
+            self._met.add(batch_size)
+            print("First call of {}: {:.4g} s; steady: {:.4g} s.".format(batch_size, *cold), flush=True)
+        if self._options.cold_csv:
+            further_s = self._direct.further_s(self._recipe, batch_size)
+            row = ("baseline", batch_size, repr(cold.first_s), repr(cold.steady_s), cold.calls, repr(further_s))
+            csv_files.append(self._options.cold_csv, layout.WARM_COLUMNS, [row])
+
+    def time_run(self, batch_size: int, examples: int, number: int) -> None:
         """Time one run: a call with all inputs."""
-        total_s = time_call(self._direct.predictor, self._inputs, batch_size, self._expected)
-        examples = len(self._inputs)
+        inputs = self._recipe.inputs.take(examples)
+        total_s = time_call(self._direct.predictor, inputs, batch_size, self._expected)
         print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, examples), flush=True)
         if self._options.csv:
             row = (self._recipe.name, batch_size, number, examples, repr(total_s))
             csv_files.append(self._options.csv, layout.BASELINE_COLUMNS, [row])
 
-    def time_calls(self, size: int, batch_size: int) -> None:
-        """Time separate calls of one size."""
-        seconds = list(time_calls(self._direct, self._recipe, size, batch_size))
-        mean_ms = 1000 * sum(seconds) / len(seconds)
-        print("Call of {} inputs: {:.3f} ms, mean of {} calls.".format(size, mean_ms, len(seconds)), flush=True)
-        if self._options.calls_csv:
-            rows = [(self._recipe.name, size, batch_size, repr(call_s)) for call_s in seconds]
-            csv_files.append(self._options.calls_csv, layout.DIRECT_CALLS_COLUMNS, rows)
+    def time_calls(self, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float) -> None:
+        """Time separate calls, each beside a reference call; a row without inputs ends them."""
+        found = time_calls(self._direct, self._recipe, sizes, batch_size, limit_s)
+        name = self._recipe.name
+        rows = [(name, *call[:2], repr(call.call_s), call.reference_inputs, repr(call.reference_s)) for call in found]
+        csv_files.append(self._options.calls_csv, layout.DIRECT_CALLS_COLUMNS, [*rows, (name, 0, 0, 0, 0, 0)])
 
 
 def is_foreign(chosen: recipe.Recipe) -> bool:
@@ -118,15 +145,31 @@ def is_foreign(chosen: recipe.Recipe) -> bool:
     return chosen.has_environment and Path(chosen.python).parents[1].resolve() != Path(sys.prefix).resolve()
 
 
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """Yield the folder that was given, or else a temporary one, which is removed afterwards."""
+    place = Path.cwd()
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="direct-") as folder:
+        try:
+            yield Path(folder)
+        finally:
+            os.chdir(place)
+
+
 def main(recipe_name: str | None = None) -> int:
     """Run the command line for one recipe (or any, without a name). Returns the process's exit code."""
     options = build_parser(recipe_name).parse_args()
     # Predicting happens in the recipe's folder, so paths that were given relative to this one are resolved now.
-    for name in ("csv", "calls_csv", "expected"):
+    for name in ("csv", "calls_csv", "cold_csv", "expected", "copy_to"):
         path = getattr(options, name)
         setattr(options, name, path and path.resolve())
     try:
         chosen = recipe.load(options.recipe)
+        if options.inputs:
+            chosen.check_inputs(options.inputs)
         if options.csv:
             check_csv(options.csv, layout.BASELINE_COLUMNS)
         if options.calls_csv:
@@ -136,8 +179,10 @@ def main(recipe_name: str | None = None) -> int:
         return 2
     if is_foreign(chosen) and not options.this_python:
         os.execv(chosen.python, [chosen.python, *sys.argv])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the copy is removed
     try:
-        Measurement(chosen, options).make()
+        with _folder(options.copy_to) as folder:
+            Measurement(chosen, options, folder).make()
     except (ValueError, OSError) as error:  # a wrong answer; a full disk
         print("error: {}: {}".format(chosen.name, error), file=sys.stderr)
         return 1

@@ -1,7 +1,9 @@
 """Times the direct arm: one ``predictor(inputs, batch_size=b)`` call with all inputs of a run, decoding included.
 
-Also times separate calls of few inputs, which tell what the calls that a server makes cost directly. Owns the
-baseline's clock. Needs the standard library and the recipe only; knows nothing of serving, nor of files.
+Also times separate calls of few inputs, which tell what the calls that a server makes cost directly. All of it is warm:
+the same work has been done untimed, at the same size, until it was steady. Owns the baseline's clock, which does not
+run while the process is stopped. Needs the standard library and the recipe only; knows nothing of serving, nor of
+files.
 """
 
 from __future__ import annotations
@@ -11,16 +13,40 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Iterator, List, NamedTuple, Sequence
 
-from servecost.core import answers, call_log
+from servecost.core import answers, call_log, plain, stops
+from servecost.core.example import search_path
 from servecost.core.overhead import WARM_UPS
 from servecost.core.recipe import Recipe
+from servecost.core.warming import Cold, Warming
 
 Predictor = Callable[..., List[Any]]
 
-# A size's calls are repeated until they have taken this long together and are this many, unless they take very long.
-CALLS_S, CALLS_LEAST, CALLS_MOST, CALLS_LIMIT_S = 0.5, 3, 1000, 3.0
+# Every size is called at least so often, and all of them together until they have taken so long, within these limits.
+ROUNDS_LEAST, ROUNDS_MOST, ROUNDS_S = 2, 200, 0.2
+# A further example is timed in a call of several batches: of ever more by this factor, until it takes so long.
+SEVERAL_S, SEVERAL_FACTOR, SEVERAL_MOST = 0.25, 4, 256
+# A reference call has as many inputs as take about this long, in whole batches.
+REFERENCE_S = 0.05
+
+
+class SeparateCall(NamedTuple):
+    """A call of few inputs, and the reference call right before it.
+
+    Attributes:
+        inputs: how many inputs it had.
+        batch_size: what it was given as its batch size.
+        call_s: how long it took.
+        reference_inputs: how many inputs the reference call had, at the run's batch size.
+        reference_s: how long that took.
+    """
+
+    inputs: int
+    batch_size: int
+    call_s: float
+    reference_inputs: int
+    reference_s: float
 
 
 class Direct:
@@ -33,11 +59,13 @@ class Direct:
 
     def __init__(self, folder: Path) -> None:
         """Import the predictor from within its folder, as a server does."""
-        sys.path.insert(0, str(folder))
+        sys.path[:] = search_path(folder)
         os.chdir(str(folder))
         self.log: list[tuple[int, int, int, int]] = []
         predictor = importlib.import_module("predictor").predictor
         self.predictor = call_log.logged(predictor, lambda *call: self.log.append(call))
+        self._steady: dict[tuple[int, int], float] = {}
+        self._further: dict[int, float] = {}
 
     def call_s(self, inputs: list[Any], batch_size: int) -> float:
         """Return the seconds of a call, from its entry in the log."""
@@ -45,14 +73,49 @@ class Direct:
         start_ns, end_ns, _, _ = self.log.pop()
         return float(end_ns - start_ns) / 1e9
 
+    def warm(self, chosen: Recipe, size: int, batch_size: int) -> Cold:
+        """Call the predictor with ``size`` inputs, untimed, until that is steady; return what the first call cost."""
+        inputs = chosen.inputs.take(size)
+        warming = Warming(self._steady.get((size, batch_size)))
+        while not warming.add(self.call_s(inputs, batch_size)):
+            pass
+        self._steady[size, batch_size] = warming.found.steady_s
+        return warming.found
+
+    def further_s(self, chosen: Recipe, batch_size: int) -> float:
+        """Return the seconds of each further example in a call of several batches, found once for each batch size.
+
+        A call may cost something by itself, which the call of a single batch cannot tell from what its examples cost.
+        """
+        if batch_size not in self._further:
+            one = batch_size, batch_size
+            batches, one_s = 1, self._steady[one] if one in self._steady else self.warm(chosen, *one).steady_s
+            several_s = one_s
+            while several_s < SEVERAL_S and batches < SEVERAL_MOST:
+                batches *= SEVERAL_FACTOR
+                several_s = self.call_s(chosen.inputs.take(batches * batch_size), batch_size)
+            by_difference = batches > 1 and several_s > one_s
+            further = ((several_s - one_s) / (batches - 1) if by_difference else several_s / batches) / batch_size
+            self._further[batch_size] = further
+        return self._further[batch_size]
+
 
 def warm_up(predictor: Predictor, example: list[Any]) -> list[Any]:
-    """Call the predictor on the example, untimed, and return its answers, which are printed for the reader to check."""
+    """Call the predictor on the example, untimed, and return its answers, which are printed for the reader to check.
+
+    Raises ValueError if they are no list of plain values, or if the predictor has changed its inputs, which it would be
+    given again.
+    """
+    before = plain.digest(example)
     for _ in range(WARM_UPS):
-        answer = predictor(example)
+        given = list(example)
+        answer = predictor(given)
+        answers.check(answer, len(example))
+        if plain.digest(given) != before:
+            raise ValueError("the predictor changes the inputs that it is given, or their list; have it work on a copy")
     print("Warmed up with {} calls. The example's answer:".format(WARM_UPS))
     print(answer, flush=True)
-    return answer
+    return list(answer)
 
 
 def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected: list[Any]) -> float:
@@ -60,11 +123,12 @@ def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected
 
     The answers are checked after the clock has stopped.
     """
+    count = len(inputs)  # a predictor may use its list up
     start_ns = time.perf_counter_ns()
     given = predictor(inputs, batch_size=batch_size)
-    total_s = (time.perf_counter_ns() - start_ns) / 1e9
-    if len(given) != len(inputs):
-        raise ValueError("the predictor gave {} answers to {} inputs".format(len(given), len(inputs)))
+    end_ns = time.perf_counter_ns()
+    total_s = stops.own().between_ns(start_ns, end_ns) / 1e9
+    answers.check_count(given, count)
     for index, answer in enumerate(given):
         if not answers.same(expected[index % len(expected)], answer):
             raise ValueError(
@@ -73,12 +137,24 @@ def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected
     return total_s
 
 
-def time_calls(direct: Direct, chosen: Recipe, size: int, batch_size: int) -> Iterator[float]:
-    """Yield the seconds of separate calls of ``size`` inputs."""
-    spent_s, count, inputs = 0.0, 0, chosen.inputs.take(size)
-    while (spent_s < CALLS_S or count < CALLS_LEAST) and spent_s < CALLS_LIMIT_S:
-        seconds = direct.call_s(inputs, batch_size)
-        spent_s, count = spent_s + seconds, count + 1
-        yield seconds
-        if count >= CALLS_MOST:
+def time_calls(
+    direct: Direct, chosen: Recipe, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float
+) -> Iterator[SeparateCall]:
+    """Yield separate calls of these numbers of inputs and batch sizes in turn, each after a reference call.
+
+    The reference is the run's own work in small, at ``batch_size``: the quotient of the two does not feel a machine
+    that becomes slower or faster. They take about ``limit_s`` in all, but each size is called at least once.
+    """
+    steady_s = direct.warm(chosen, batch_size, batch_size).steady_s
+    reference = batch_size * max(1, round(REFERENCE_S / max(steady_s, 1e-6)))
+    for size, given in dict.fromkeys([(reference, batch_size), *sizes]):
+        if (size, given) != (batch_size, batch_size):
+            direct.warm(chosen, size, given)
+    begin_s = time.perf_counter()
+    for number in range(ROUNDS_MOST):
+        spent_s = time.perf_counter() - begin_s
+        if number and spent_s * (number + 1) / number > limit_s and (number >= ROUNDS_LEAST or spent_s > ROUNDS_S):
             return
+        for size, given in sizes:
+            reference_s = direct.call_s(chosen.inputs.take(reference), batch_size)
+            yield SeparateCall(size, given, direct.call_s(chosen.inputs.take(size), given), reference, reference_s)

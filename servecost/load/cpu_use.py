@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from servecost.load import active_clock
+
 # Fields: ns on a core, ns ready to run but waiting for one, time slices (kernel documentation, sched-stats).
 _SCHEDSTAT = Path("/proc/self/schedstat")
 
@@ -16,7 +18,7 @@ class CpuUse(NamedTuple):
     """Three clocks, either at one moment or, as a difference, over a stretch of time.
 
     Attributes:
-        elapsed_ns: the monotonic clock.
+        elapsed_ns: the monotonic clock, which stands still while this process is stopped.
         cpu_ns: CPU time of all of the process's threads.
         waited_ns: time in the queue for a core, of the main thread, which does all the work; 0 where it is unknown.
     """
@@ -38,7 +40,7 @@ class CpuUse(NamedTuple):
 
 def read() -> CpuUse:
     """Return what the clocks show now."""
-    return CpuUse(time.perf_counter_ns(), time.process_time_ns(), _read_waited_ns())
+    return CpuUse(active_clock.OWN.active_ns(time.perf_counter_ns()), time.process_time_ns(), _read_waited_ns())
 
 
 def read_since(before: CpuUse) -> CpuUse:

@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from servecost.core import answers
+from servecost.core import answers, packages
+from servecost.core.reasons import reason_in
 from servecost.core.recipe import ROOT, Recipe
 
 CACHE = ROOT / ".cache" / "expected"
@@ -24,8 +25,7 @@ class NoExpectedAnswers(Exception):
 def find_expected_answers(recipe: Recipe) -> list[Any]:
     """Return the direct arm's answers to the recipe's example. Raises NoExpectedAnswers if there are none."""
     given = os.environ.get("EXPECTED_ANSWERS")
-    interpreter = sha256(recipe.python.encode()).hexdigest()[:8]  # another one has other versions of the libraries
-    path = Path(given) if given else CACHE / f"{recipe.name}-{recipe.fingerprint()}-{interpreter}.json"
+    path = Path(given) if given else CACHE / f"{recipe.name}-{recipe.fingerprint()}-{_libraries(recipe)}.json"
     if not path.exists():
         if given:
             raise NoExpectedAnswers(f"EXPECTED_ANSWERS names {given}, which does not exist")
@@ -33,11 +33,17 @@ def find_expected_answers(recipe: Recipe) -> list[Any]:
     return answers.read(path)
 
 
+def _libraries(recipe: Recipe) -> str:
+    """Return a digest of the interpreter, and of the versions of the libraries that the recipe requires."""
+    versions = packages.versions_of(packages.required(recipe.requirements), recipe.python)
+    return sha256(repr((recipe.python, sorted(versions.items()))).encode()).hexdigest()[:8]
+
+
 def _call_directly(recipe: Recipe, path: Path) -> None:
     print(f"Calling {recipe.name} directly, once, for the answers to expect …", flush=True)
     script = ROOT / "baseline" / "generic.py"
     command = [sys.executable, str(script), "--recipe", str(recipe.folder), "--runs", "0", "--expected", str(path)]
+    command += ["--inputs", recipe.inputs.digest]
     called = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if called.returncode:
-        last_line = (called.stderr.strip().splitlines() or ["no message"])[-1]
-        raise NoExpectedAnswers(f"calling {recipe.name} directly failed: {last_line}")
+        raise NoExpectedAnswers(f"calling {recipe.name} directly failed: {reason_in(called.stderr)}")

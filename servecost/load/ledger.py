@@ -53,17 +53,19 @@ class ServerCount:
         least: the fewest requests that agree with the ledger.
         most: the most requests that agree with the ledger.
         note: which part of the run it counted, or why there is no count.
+        is_lost: whether there should be a count, as the server gave one before the run.
     """
 
     requests: int | None
     least: int
     most: int
     note: str
+    is_lost: bool = False
 
     @property
     def agrees(self) -> bool:
         """Whether the count does not contradict the ledger."""
-        return self.requests is None or self.least <= self.requests <= self.most
+        return not self.is_lost and (self.requests is None or self.least <= self.requests <= self.most)
 
 
 NOT_ASKED = ServerCount(None, 0, 0, "not asked")

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 from servecost.core.recipe import Recipe
 from servecost.core.verdicts import Verdict
-from servecost.load import cpu_use
+from servecost.load import active_clock, cpu_use
 from servecost.load.leases import Lease
 from servecost.load.ledger import LOCAL
 from servecost.load.run_spec import LoadUser, RunSpec, attach
+from servecost.load.waves import Wave
 from servecost.load.worker_share import WorkerShare
 from servecost.load.workers import RunEvents
 
@@ -28,6 +29,10 @@ class LocalWorker:
         self._events = events
         self._share: WorkerShare = attach(self._user_class, self._recipe, spec, self)
         return [LOCAL]
+
+    def warm(self, users: Mapping[str, int]) -> None:
+        """Let so many users send one untimed request each."""
+        self._share.waves.begin(users[LOCAL], time.perf_counter_ns())
 
     def release(self, leases: Mapping[str, Lease]) -> int:
         """Start the clock and let the users begin."""
@@ -64,6 +69,11 @@ class LocalWorker:
     def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
         """Pass the event on to the run."""
         self._events.on_refused(LOCAL, verdict, is_misuse)
+
+    def on_warmed(self, wave: Wave) -> None:
+        """Pass the event on to the run."""
+        span_ns = active_clock.OWN.between_ns(wave.begun_ns, wave.ended_ns)
+        self._events.on_warmed(LOCAL, wave.requests, span_ns, wave.failure)
 
     def on_requests_low(self) -> None:
         """Pass the event on to the run."""

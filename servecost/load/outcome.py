@@ -5,10 +5,12 @@ Pure: owns the verdict on a run and the words for it. The counts are the ledger'
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from servecost.core import warming
 from servecost.core.layout import RunName
+from servecost.core.stops import Stops
 from servecost.core.verdicts import (
     CLIENT_CPU_MAX,
     CLIENT_WAIT_MAX,
@@ -20,10 +22,13 @@ from servecost.core.verdicts import (
 from servecost.load.cpu_use import CpuUse
 from servecost.load.ledger import Ledger
 from servecost.load.payloads import Load
+from servecost.load.run_times import RunTimes
 from servecost.load.tally import WRONG_ANSWER
 
 OK, FAILED, MISUSED = 0, 1, 2
 FAILURES_NAMED = 3
+# So much more than its users a run may have in flight, on the mean: the clocks of its processes differ a little.
+IN_FLIGHT_MAX = 1.001
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Outcome:
         run: identifies the run; the ids of its requests begin with it.
         released_unix_ns: when the users were released, on the wall clock.
         clock_step_ns: by how much the wall clock has gained on the monotonic one since then.
+        stops: when the run's processes were stopped; reported times are less the stops that they overlap.
     """
 
     name: RunName
@@ -51,6 +57,7 @@ class Outcome:
     run: str = ""
     released_unix_ns: int = 0
     clock_step_ns: int = 0
+    stops: Stops = field(default_factory=Stops)
 
     @property
     def failures(self) -> Counter[str]:
@@ -72,16 +79,15 @@ class Outcome:
         """Whether the run's number counts."""
         return self.verdict.is_valid
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether the run has a wall time because at least one answer arrived."""
-        return self.released_ns is not None and self.ledger.end_ns is not None
+    @cached_property
+    def times(self) -> RunTimes:
+        """The run's times, less the stops."""
+        return RunTimes(self.released_ns, self.ledger, self.stops)
 
     @property
-    def wall_ns(self) -> int:
-        """Nanoseconds from the release to the last answer, on the master's clock; of an answered run only."""
-        assert self.released_ns is not None and self.ledger.end_ns is not None
-        return self.ledger.end_ns - self.released_ns
+    def total_s(self) -> float | None:
+        """Seconds from the release to the last answer, on the master's clock; None without an answer."""
+        return None if self.times.total_ns is None else self.times.total_ns / 1e9
 
     @property
     def exit_code(self) -> int:
@@ -117,7 +123,9 @@ class Outcome:
     def _broken_circumstances(self) -> Iterator[Verdict]:
         """Yield the rules that a complete run breaks although every request was answered."""
         count, requests, users = self.ledger.server_count, self.load.requests, self.name.users
-        if not count.agrees:
+        if count.is_lost:
+            yield Verdict("server-count", f"{count.note} after the run; it was there before")
+        elif not count.agrees:
             sent = str(count.least) if count.least == count.most else f"{count.least} to {count.most}"
             yield Verdict("server-count", f"the server received {count.requests} requests where {sent} were sent")
         if requests < users:
@@ -130,12 +138,23 @@ class Outcome:
         for number, entry in enumerate(self.ledger.entries.values()):
             if entry.records:  # a worker without requests is done within microseconds and spends all of them working
                 yield from _limits_of_client(f"client process {number} ({entry.name})", entry.cpu_use)
+        mean = self.times.mean_in_flight
+        if mean is not None and mean > users * IN_FLIGHT_MAX:
+            yield Verdict("littles-law", f"{mean:.3f} requests were in flight on the mean, with {users} users")
+        yield self._check_warm()
+
+    def _check_warm(self) -> Verdict:
+        blocks = self.times.blocks
+        if warming.is_burst(self.load.requests, self.name.users) or not warming.began_cold(blocks):
+            return VALID
+        median_s = warming.median(blocks)
+        return Verdict("warm", f"the first tenth took {blocks[0]:.3g} s, the median tenth {median_s:.3g} s")
 
     def line(self) -> str:
         """Return the last line on the console: the result, or what went wrong and how often."""
         if not self.is_valid:
             return f"{self.verdict.word}: {self.name}: {self.verdict.reason}"
-        result = f"{self.wall_ns / 1e9:.3f} s for {self.load.requests} requests, every answer right"
+        result = f"{self.total_s:.3f} s for {self.load.requests} requests, every answer right"
         return f"{self.verdict.word}: {self.name}: {result}"
 
     def _list_failures(self) -> str:

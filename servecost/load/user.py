@@ -16,6 +16,7 @@ from locust.exception import StopUser
 from servecost.core import answers
 from servecost.core.system import BadAnswer
 from servecost.core.verdicts import Verdict
+from servecost.load import active_clock
 from servecost.load.arrivals import Arrivals, ClosedLoop
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
 from servecost.load.payloads import Payload, Request
@@ -25,7 +26,7 @@ from servecost.load.records import Record
 from servecost.load.run_spec import AttachedRun
 from servecost.load.tally import WRONG_ANSWER
 
-# A warm-up is one example: a server that takes longer than this is none for the recipe.
+# The first request is of one example: a server that takes longer than this is none for the recipe.
 WARM_UP_TIMEOUT_S = 120
 POLL_S = 0.05
 
@@ -55,15 +56,24 @@ class RecipeUser(User):
         cls._attached = None
 
     def on_start(self) -> None:
-        """Connect, warm up, and wait for the release."""
+        """Connect, send the untimed requests of this user, and wait for the release."""
         while (run := type(self)._attached) is None:  # always so on a worker that joins late
             gevent.sleep(POLL_S)
+        try:
+            self._join(run)
+        except Exception as error:  # noqa: BLE001  # whatever it is: the run waits for every user
+            run.share.refuse(Verdict("users", f"a user could not start: {type(error).__name__}: {error}"))
+        run.share.released.wait()  # after a refusal, until Locust stops the users
+
+    def _join(self, run: AttachedRun) -> None:
+        """Take part in a run: connect, and send untimed requests until it is released."""
         self._spec, self._request_name = run.spec, run.request_name
         self._wire, self._payloads, self._share = run.wire, run.payloads, run.share
         self._connection = Connection(self.host or "")
-        if self._share.refusal.is_valid and self._warm_up():
+        if self._share.refusal.is_valid and self._check_host():
             self._number = self._share.add_user()
-        self._share.released.wait()  # after a refusal, until Locust stops the users
+            for _ in self._share.waves.take(self._number):
+                self._send_untimed(self._payloads.of(self._spec.load.request(0)))
 
     def on_stop(self) -> None:
         """Close the connection if there is one."""
@@ -73,11 +83,14 @@ class RecipeUser(User):
     @task
     def send_requests(self) -> None:
         """Send one request after the other, each when it is due, until none is left for any user."""
-        for request in self._share.take_requests():
-            due_ns = self.arrivals.due_ns(request.number)
-            if due_ns is not None:
-                self._wait_until(due_ns)
-            self._send(request, self._payloads.of(request))
+        try:
+            for request in self._share.take_requests():
+                due_ns = self.arrivals.due_ns(request.number)
+                if due_ns is not None:
+                    self._wait_until(due_ns)
+                self._send(request, self._payloads.of(request))
+        except Exception as error:  # noqa: BLE001  # whatever it is: the run waits for every request
+            self._share.refuse(Verdict("users", f"a user failed: {type(error).__name__}: {error}"))
         raise StopUser
 
     def _wait_until(self, due_ns: int) -> None:
@@ -86,7 +99,7 @@ class RecipeUser(User):
         if wait_ns > 0:
             gevent.sleep(wait_ns / 1e9)
 
-    def _warm_up(self) -> bool:
+    def _check_host(self) -> bool:
         """Send untimed requests of one example; return False, and refuse the run, if an answer is wrong or missing."""
         payload = self._payloads.of(Request(number=-1, first_input=0, examples=1))
         for _ in range(self._spec.warm_ups):
@@ -100,6 +113,21 @@ class RecipeUser(User):
                 self._share.refuse(Verdict("host", f"no warm-up at {self.host}: {failure}"))
                 return False
         return True
+
+    def _send_untimed(self, payload: Payload) -> None:
+        """Send one request of a wave, which is in no account of the run's requests."""
+        status, answer, failure, request_id = 0, b"", "", uuid4().hex
+        try:
+            status, answer = self._connection.post(
+                self._wire.path(request_id), payload.body, self._spec.request_timeout_s
+            )
+        except NoAnswer as error:
+            failure = str(error)
+        except gevent.GreenletExit:
+            self._share.refuse(Verdict("users", "a user was stopped in the middle of a warm-up"))
+            raise
+        answered_ns = time.perf_counter_ns()
+        self._share.waves.note(answered_ns, failure or self._check(status, answer, payload, request_id))
 
     def _send(self, request: Request, payload: Payload) -> None:
         """Send one request, check its answer after its clock has stopped, and report it to Locust and to the run."""
@@ -123,7 +151,7 @@ class RecipeUser(User):
         self.environment.events.request.fire(
             request_type="POST",
             name=self._request_name,
-            response_time=(answered_ns - sent_ns) / 1e6,
+            response_time=active_clock.OWN.between_ns(sent_ns, answered_ns) / 1e6,
             response_length=len(answer),
             exception=failure or None,
         )

@@ -15,16 +15,20 @@ from servecost.load.leases import Lease
 from servecost.load.payloads import Load, Request
 from servecost.load.records import Record, Records
 from servecost.load.tally import Tally
+from servecost.load.waves import Wave, Waves
 
 
 class WorkerListener(Protocol):
     """Receives one worker's events."""
 
     def on_users_ready(self, users: int) -> None:
-        """Receive the number of users that are connected and warm."""
+        """Receive the number of users that are connected and have been answered."""
 
     def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
         """Receive why the run cannot be made; ``is_misuse`` if an option is wrong, such as the server's address."""
+
+    def on_warmed(self, wave: Wave) -> None:
+        """Receive a wave of untimed requests that is over."""
 
     def on_requests_low(self) -> None:
         """Receive the wish for another lease."""
@@ -37,10 +41,11 @@ class WorkerListener(Protocol):
 
 
 class WorkerShare:
-    """One process's share of a run: users report themselves, wait for the release, and take requests until the end.
+    """One process's share of a run: users report themselves, warm up, and take requests from the release to the end.
 
     Attributes:
         records: the records of the requests that have ended.
+        waves: the untimed requests before the release.
         released: set once the users may begin.
         released_ns: when that was, on this process's clock.
         refusal: why the run cannot be made; valid if nothing speaks against it.
@@ -53,6 +58,7 @@ class WorkerShare:
         self.released_ns: int | None = None
         self.refusal = VALID
         self.is_closed = False
+        self.waves = Waves(listener.on_warmed)
         self._load = load
         self._listener = listener
         self._users = 0
@@ -60,7 +66,7 @@ class WorkerShare:
         self._stocked = 0
         self._is_last = False
         self._is_asking = False
-        self._is_done = False
+        self._is_done = self._is_abandoned = False
         self._restocked = Event()
         self._issued = self._examples_issued = 0
         self._failed = self._examples_failed = self._examples_ended = 0
@@ -73,7 +79,7 @@ class WorkerShare:
         return Tally(self._issued, answered, self._failed, *examples)
 
     def add_user(self) -> int:
-        """Count one more user as connected and warm; return the user's number, from 0."""
+        """Count one more user as connected; return the user's number, from 0."""
         self._users += 1
         self._listener.on_users_ready(self._users)
         return self._users - 1
@@ -88,11 +94,12 @@ class WorkerShare:
         """Let the users begin with their first requests."""
         self.released_ns = released_ns
         self.supply(lease)
+        self.waves.end()
         self.released.set()
 
     def supply(self, lease: Lease) -> None:
-        """Add requests for the users to take."""
-        if lease.requests:
+        """Add requests for the users to take; none after the run has been abandoned, which a lease may have crossed."""
+        if lease.requests and not self._is_abandoned:
             self._stock.append(range(lease.first, lease.first + lease.requests))
             self._stocked += lease.requests
         self._is_last, self._is_asking = self._is_last or lease.is_last, False
@@ -125,6 +132,7 @@ class WorkerShare:
 
     def abandon(self, notify: bool = True) -> None:
         """Issue no further request because the run cannot become valid; ``notify`` the listener unless it asked."""
+        self._is_abandoned = True
         self._drop_stock()
         if notify:
             self._listener.on_abandoned()

@@ -19,10 +19,13 @@ class RunEvents(Protocol):
     """Events that a worker reports to the run; the first argument is the worker's name."""
 
     def on_users_ready(self, worker: str, users: int) -> None:
-        """Receive the number of its users that are connected and warm."""
+        """Receive the number of its users that are connected and have been answered."""
 
     def on_refused(self, worker: str, verdict: Verdict, is_misuse: bool) -> None:
         """Receive why it cannot make the run; ``is_misuse`` if an option is wrong, such as the server's address."""
+
+    def on_warmed(self, worker: str, requests: int, span_ns: int, failure: str) -> None:
+        """Receive a wave of untimed requests that is over: how many, how long, and in one line what went wrong."""
 
     def on_requests_low(self, worker: str) -> None:
         """Receive its wish for another lease."""
@@ -52,6 +55,9 @@ class Workers(Protocol):
 
     def prepare(self, spec: RunSpec, events: RunEvents) -> list[str]:
         """Give the run to all workers and return their names."""
+
+    def warm(self, users: Mapping[str, int]) -> None:
+        """Make so many users of each of these workers send one untimed request of the batch size, all at once."""
 
     def release(self, leases: Mapping[str, Lease]) -> int:
         """Let the users of all workers begin; return when, in ns on the master's clock."""

@@ -1,10 +1,16 @@
 """Where the seconds go: an identity, from the log of the served predictor's calls and the direct cost of such calls.
 
-One predictor runs at a time, so the seconds of a served run are busy or idle, and
+The seconds of a served run are busy, with at least one of the predictor's calls in progress, or idle, and
 
     served − baseline = (direct cost of the same calls − baseline)    call pattern
                       + (busy − direct cost of the same calls)        contention
                       + (served − busy)                               serving path
+
+Where a server has several predictor processes, contention has in it what they gain by working at a time: it may be
+far below zero.
+
+The direct cost of a call is known relative to a reference call, the baseline's own work in small, which was made in
+turn with it in one process: the machine's drift cancels. It is then put in seconds of the pair's own baseline.
 
 Owns the three parts. Pure, apart from reading one run's log of calls.
 """
@@ -65,22 +71,32 @@ def busy_ns(calls: pd.DataFrame, begin_ns: int, end_ns: int) -> int:
     return busy
 
 
-def call_costs(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> CallCosts:
+def call_costs(calls: pd.DataFrame, direct_calls: pd.DataFrame, example_s: float) -> CallCosts:
     """Return what one run's calls, by ``CALLS_COLUMNS``, cost directly.
 
-    ``direct_calls``: the mean seconds ``call_s`` of separate direct calls, by ``batch_size`` and ``inputs``.
+    ``direct_calls``: the means of the separate calls beside the run, by ``DIRECT_CALLS_COLUMNS``; ``example_s``: the
+    seconds that its pair's baseline took for an example.
     """
     count = calls["calls"].sum()
     if not count:
         return UNKNOWN
     return CallCosts(
-        direct_s=direct_cost_s(calls, direct_calls),
+        direct_s=direct_cost_s(calls, costs_by_size(direct_calls, example_s)),
         calls=count,
         inputs_per_call=(calls["inputs"] * calls["calls"]).sum() / count,
     )
 
 
-def direct_cost_s(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> float:
+def costs_by_size(direct_calls: pd.DataFrame, example_s: float) -> pd.DataFrame:
+    """Return ``cost_s`` of a call by ``call_batch_size`` and ``inputs``.
+
+    ``call_s`` / ``reference_s`` × ``reference_inputs`` × ``example_s``; ``call_s`` itself where there is no reference.
+    """
+    relative = direct_calls["call_s"] / direct_calls["reference_s"] * direct_calls["reference_inputs"]
+    return direct_calls.assign(cost_s=(relative * example_s).fillna(direct_calls["call_s"]))
+
+
+def direct_cost_s(calls: pd.DataFrame, costs: pd.DataFrame) -> float:
     """Return what the same calls cost directly: each the mean of the separate calls of its size and batch size.
 
     Between sizes that were timed the cost is interpolated linearly. NaN if nothing was timed at such a batch size, or
@@ -88,8 +104,8 @@ def direct_cost_s(calls: pd.DataFrame, direct_calls: pd.DataFrame) -> float:
     """
     total_s = 0.0
     for batch_size, own in calls.groupby("call_batch_size"):
-        timed = direct_calls[direct_calls["batch_size"] == batch_size].sort_values("inputs")
+        timed = costs[costs["call_batch_size"] == batch_size].sort_values("inputs")
         if timed.empty or own["inputs"].min() < timed["inputs"].min() or own["inputs"].max() > timed["inputs"].max():
             return float("nan")
-        total_s += float((own["calls"] * np.interp(own["inputs"], timed["inputs"], timed["call_s"])).sum())
+        total_s += float((own["calls"] * np.interp(own["inputs"], timed["inputs"], timed["cost_s"])).sum())
     return total_s

@@ -1,24 +1,25 @@
 """Two results folders, cell by cell: how the served seconds changed, and whether that is more than chance.
 
-Owns the comparison: what is compared, and what counts as worse. The interval of a change is ``change``'s.
+Owns the comparison: what is compared, and what becomes of it. What a change allows one to say is ``change``'s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from servecost.core import manifest
 from servecost.core.overhead import EXAMPLES
-from servecost.report import overhead
-from servecost.report.change import INSIGNIFICANT, Change, Values
-from servecost.report.overhead import CELL, CONFIDENCE
+from servecost.report import alike, choices, overhead
+from servecost.report.change import SEEN, Change, Finding, Values, changes, findings
+from servecost.report.overhead import CONFIDENCE, KEY
 from servecost.report.read import results
+from servecost.report.read.tables import ROW
 from servecost.report.write import wording
 from servecost.report.write.numbers import with_interval
+from servecost.statistics import paired
 
 METRICS = {
     "served": ("served_s", f"served seconds per {EXAMPLES:,} examples"),
@@ -35,114 +36,174 @@ class Comparison:
         table: a row of strings for each cell.
         notes: what a reader of the table has to know, a line each.
         worse: the cells that are significantly worse than allowed, or have no number any more; a line each.
+        undecided: the cells of which that cannot be said either way, and how many rounds it would take; a line each.
     """
 
     table: pd.DataFrame
     notes: list[str]
     worse: list[str]
+    undecided: list[str]
 
-
-def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[str]) -> Comparison:
-    """Compare one of METRICS in two results folders.
-
-    ``fail_over`` is the increase that is allowed, 0.05 for 5 %. Raises NoResults, and Unlike where the two were made
-    under conditions that differ in more than the ``allowed`` fields.
-    """
-    both = [results.read(folder, allowed) for folder in (a, b)]
-    unlike = manifest.check_alike([each.conditions for found in both for each in found.made_with], allowed)
-    column, meaning = METRICS[metric]
-    compared = _cells(both, column)
-    notes = [
-        f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.",
-        f"Mean ± half the width of the {CONFIDENCE:.0%} interval over rounds; change of the geometric mean with its "
-        f"interval (Welch's t); {INSIGNIFICANT}: insignificant.",
-    ]
-    if unlike:
-        notes.append(f"Compared although these differ: {', '.join(unlike)}.")
-    worse = [line for each in compared if (line := each.worse(fail_over))]
-    return Comparison(pd.DataFrame([each.row for each in compared]), notes, worse)
+    @property
+    def exit_code(self) -> int:
+        """0 if no cell is worse, 1 if one is, 2 if none is and it cannot be said of all."""
+        return 1 if self.worse else 2 if self.undecided else 0
 
 
 class Cell(NamedTuple):
-    """The name of a cell: the values of CELL."""
+    """The name of a row: the values of KEY."""
 
     recipe: str
     system: str
     system_label: str
     batch_size: int
     concurrency: int
+    choice: str
+
+    def __str__(self) -> str:
+        choice = f" ({self.choice})" if self.choice else ""
+        return f"{self.recipe}, {self.system_label}, {self.batch_size} × {self.concurrency}{choice}"
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One cell in both folders.
+class Side:
+    """One of the two folders.
 
     Attributes:
-        cell: its name.
-        values: the metric in each round of A and of B.
-        verdicts: why A or B has no number that counts, or nothing.
+        logs: the logarithm of the metric in each round of each cell.
+        rules: why a cell has no number that counts, or nothing.
+        chosen: what the system chose by itself in most of a cell's rounds, in words.
+        alpha: the error that its intervals leave.
     """
 
-    cell: Cell
-    values: tuple[Values, Values]
-    verdicts: tuple[str, str]
+    logs: dict[Cell, Values]
+    rules: dict[Cell, str]
+    chosen: dict[Cell, str]
+    alpha: float
 
-    @property
-    def change(self) -> Change | None:
-        """By what part B differs from A, if both have a number."""
-        return None if any(self.verdicts) else Change.between(*self.values)
-
-    @property
-    def row(self) -> dict[str, str]:
-        """The cell as a row of the table."""
-        a, b = (verdict or _mean(values) for verdict, values in zip(self.verdicts, self.values, strict=True))
-        return {
-            "Recipe": self.cell.recipe,
-            "System": self.cell.system_label,
-            "Batch Size": str(self.cell.batch_size),
-            "Req Concurrency": str(self.cell.concurrency),
-            "A": a,
-            "B": b,
-            "Change": str(self.change or wording.NOT_PLANNED),
-        }
-
-    def worse(self, allowed: float) -> str:
-        """Return in a line how B is worse than ``allowed``, a larger number or none any more; nothing if it is not."""
-        cell, change = self.cell, self.change
-        name = f"{cell.recipe}, {cell.system_label}, {cell.batch_size} × {cell.concurrency}"
-        if change and change.is_worse_than(allowed):
-            return f"{name}: {change}, allowed {allowed:.1%}"
-        return f"{name}: {self.verdicts[1]} in B" if self.verdicts[1] and not self.verdicts[0] else ""
-
-
-def _cells(both: Sequence[results.Results], column: str) -> list[Compared]:
-    """Return all cells that either folder has, those of A first."""
-    pairs = [overhead.pairs(found) for found in both]
-    a, b = (overhead.summary(paired).set_index(CELL) for paired in pairs)
-    rounds_a, rounds_b = (paired.groupby(CELL, sort=False)[column].apply(_numbers) for paired in pairs)
-    none = np.array([])
-    return [
-        Compared(
-            cell=Cell(*cell),
-            values=(rounds_a.get(cell, none), rounds_b.get(cell, none)),
-            verdicts=(_verdict(a, cell), _verdict(b, cell)),
+    @classmethod
+    def of(cls, found: results.Results, column: str) -> "Side":
+        """Return one folder's side of the comparison."""
+        pairs = overhead.pairs(found)
+        rows = overhead.summary(pairs)
+        chosen: Any = pairs.merge(choices.in_full(found.served), on=ROW).groupby(KEY, sort=False)["chosen"]
+        values: Any = pairs.assign(log=np.log(pairs[column])).dropna(subset=["log"]).groupby(KEY, sort=False)["log"]
+        return cls(
+            logs={Cell(*key): np.asarray(own, dtype=float) for key, own in values},
+            rules={Cell(*_key(row)): wording.verdict_of(row).word if row.rule else "" for row in rows.itertuples()},
+            chosen={Cell(*key): str(own.mode().iloc[0]) for key, own in chosen},
+            alpha=1 - float(pairs["confidence"].max()),
         )
-        for cell in dict.fromkeys([*a.index, *b.index])
-    ]
+
+    def rule(self, cell: Cell) -> str:
+        """Return why a cell has no number that counts, or nothing."""
+        return self.rules.get(cell, wording.NOT_PLANNED)
+
+    def of_recipe(self, recipe: str) -> dict[Cell, Values]:
+        """Return the values of a recipe's cells that count."""
+        return {cell: own for cell, own in self.logs.items() if cell.recipe == recipe and not self.rule(cell)}
 
 
-def _numbers(rounds: "pd.Series[float]") -> Values:
-    return np.asarray(rounds.dropna(), dtype=np.float64)
+def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[str]) -> Comparison:
+    """Compare one of METRICS in two results folders.
+
+    ``fail_over`` is the increase that is allowed, 0.05 for 5 %. Raises NoResults, and Unlike where the two were made
+    under conditions that differ in more than the ``allowed`` fields; ``examples`` and ``rounds`` are among these.
+    """
+    both = [results.read(folder, allowed) for folder in (a, b)]
+    unlike = alike.check(both, allowed)
+    column, meaning = METRICS[metric]
+    sides = [Side.of(found, column) for found in both]
+    cells = list(dict.fromkeys(cell for side in sides for cell in side.rules))
+    otherwise = {cell: choice for cell in cells if (choice := _chosen_otherwise(cell, sides))}
+    changed = {cell: change for cell, change in _changes(sides).items() if cell not in otherwise}
+    alpha = min(side.alpha for side in sides)
+    said = dict(zip(changed, findings(list(changed.values()), fail_over, alpha), strict=True))
+    notes = [f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.", *_notes(changed, fail_over, alpha)]
+    if unlike:
+        notes.append(f"Compared although these differ: {', '.join(unlike)}.")
+    return Comparison(
+        table=pd.DataFrame([_row(cell, sides, changed.get(cell), said.get(cell)) for cell in cells]),
+        notes=notes,
+        worse=[
+            *(f"{cell}: {changed[cell]}, allowed {fail_over:.1%}" for cell in cells if said.get(cell) == "worse"),
+            *(
+                f"{cell}: {sides[1].rule(cell)} in B"
+                for cell in cells
+                if sides[1].rule(cell) and not sides[0].rule(cell) and cell not in otherwise
+            ),
+        ],
+        undecided=[
+            *(
+                f"{cell}: {changed[cell]}; {_rounds(changed[cell], alpha / len(changed))}"
+                for cell in cells
+                if said.get(cell) == "undecided"
+            ),
+            *(f"{cell}: in B the system chose {choice}; fix the choice in both" for cell, choice in otherwise.items()),
+        ],
+    )
 
 
-def _mean(values: Values) -> str:
-    own = pd.Series(values, dtype=float)
-    return with_interval(own.mean(), overhead.half_width(own))
+def _chosen_otherwise(cell: Cell, sides: Sequence[Side]) -> str:
+    """Return what B's system chose at its starts, if that is known and not what A's chose, whose number counts."""
+    a, b = sides
+    if a.rule(cell):
+        return ""
+    same_cell = [other for other in b.chosen if other._replace(choice=cell.choice) == cell]
+    others = list(dict.fromkeys(b.chosen[other] for other in same_cell if b.chosen[other]))
+    return "" if not a.chosen.get(cell) or a.chosen[cell] in others else " and ".join(others)
 
 
-def _verdict(summary: pd.DataFrame, cell: object) -> str:
-    """Return why a cell has no number that counts, or nothing."""
-    if cell not in summary.index:
-        return wording.NOT_PLANNED
-    row = summary.loc[[cell]].iloc[0]
-    return wording.verdict_of(row).word if row["rule"] else ""
+def _changes(sides: Sequence[Side]) -> dict[Cell, Change]:
+    """Return the change of each cell that has a number in both folders, in the order of the first."""
+    recipes = dict.fromkeys(cell.recipe for cell in sides[0].logs)
+    found: dict[Cell, Change] = {}
+    for recipe in recipes:
+        found |= changes(*(side.of_recipe(recipe) for side in sides))
+    return found
+
+
+def _row(cell: Cell, sides: Sequence[Side], change: Change | None, finding: Finding | None) -> dict[str, str]:
+    return {
+        "Recipe": f"{cell.recipe}, {cell.choice}" if cell.choice else cell.recipe,
+        "System": cell.system_label,
+        "Batch Size": str(cell.batch_size),
+        "Req Concurrency": str(cell.concurrency),
+        **{name: side.rule(cell) or _mean(side.logs[cell]) for name, side in zip("AB", sides, strict=True)},
+        "Change": str(change or wording.NOT_PLANNED),
+        "Finding": finding or wording.NOT_PLANNED,
+    }
+
+
+def _mean(logs: Values) -> str:
+    """Return the geometric mean of some rounds with the interval that they alone give."""
+    (spread,) = paired.spreads({0: logs.tolist()}).values()
+    own = paired.interval(logs.tolist(), spread, CONFIDENCE)
+    return with_interval(float(np.exp(own.mean)), float(np.exp(own.high) - np.exp(own.low)) / 2)
+
+
+def _notes(changed: dict[Cell, Change], fail_over: float, alpha: float) -> Iterator[str]:
+    yield (
+        f"A and B: geometric mean ± half the width of its {CONFIDENCE:.0%} interval over rounds. Change: by the "
+        f"geometric means, with its {CONFIDENCE:.0%} interval for this cell alone (Student's t)."
+    )
+    shared = dict.fromkeys(cell.recipe for cell, change in changed.items() if change.spread.is_pooled)
+    if shared:
+        recipes = ", ".join(shared)
+        yield f"All cells of {recipes} share one spread between rounds: their variances agree (Bartlett's test)."
+    yield (
+        f"Finding: the chance that any cell of the table is called worse (by more than {fail_over:.1%}) and is not is "
+        f"{alpha:.1%} at most, and likewise for better (Holm). Undecided: an increase of {SEEN:.0%} beyond what is "
+        "allowed could have been missed."
+    )
+
+
+def _rounds(change: Change, alpha: float) -> str:
+    needed = change.rounds_needed(alpha)
+    if needed:
+        return f"{needed} rounds of each would tell"
+    return "at least 2 rounds of each are needed to tell" if np.isnan(change.error) else "too noisy to tell"
+
+
+def _key(row: Any) -> Iterator[Any]:
+    return (getattr(row, name) for name in KEY)

@@ -1,128 +1,189 @@
-"""What serving adds: served minus baseline, paired within a round, per 10,000 examples and per request.
+"""What serving adds, row by row: the rounds of a cell as one estimate with an interval, its parts, and a claim.
 
-Functions from tables to tables. Owns the pairs, the interval over rounds, and the verdict on a row; the unit and the
-formula are ``servecost.core.overhead``'s.
+One estimate, the mean m of log(served / baseline) over rounds, is behind everything that is shown:
+
+    ratio = exp(m)          overhead = baseline × (exp(m) − 1)          served = baseline × exp(m)
+
+where each arm is the geometric mean of its rounds, so the three never contradict each other. The parts of a round sum
+to its overhead, and are shared out on the same logarithmic scale (logarithmic mean Divisia index: B. W. Ang, Energy
+Policy 33, 2005), which loses nothing:
+
+    λ(r) = (r − 1) / log r          l = part / baseline / λ(served / baseline)          Σ l = log(served / baseline)
+    part shown = baseline × λ(exp(m)) × mean of l                                       Σ parts = overhead
+
+Functions from tables to tables. Owns the rows and their verdicts. Spreads, intervals and claims are
+``servecost.statistics``'s.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from scipy import stats
 
-from servecost.core.overhead import EXAMPLES, overhead_s, per_examples, requests_of
 from servecost.core.verdicts import SPREAD_MAX, VALID, Verdict
-from servecost.report import attribution
-from servecost.report.attribution import PARTS, CallCosts
-from servecost.report.read.tables import PART, ROW, VERDICT, WITHDRAWN_KEY, Results
+from servecost.report.attribution import PARTS
+from servecost.report.pairs import ARMS, CONFIDENCE, MEANS, WITHDRAWN, pairs, per_request_ms
+from servecost.report.read.tables import VERDICT
+from servecost.statistics import paired as paired_statistics
+from servecost.statistics.paired import Interval, Spread
 
-CONFIDENCE = 0.95
+__all__ = [
+    "CELL",
+    "CONFIDENCE",
+    "KEY",
+    "MISSING",
+    "NUMBERS",
+    "WITHDRAWN",
+    "half_width",
+    "pairs",
+    "per_request_ms",
+    "summary",
+]
+
 # A difference between rounds below this part of the served seconds moves no number: a baseline may be microseconds.
 NEGLIGIBLE = 0.01
-MISSING, WITHDRAWN = "missing", "withdrawn"
+# A row whose interval lies within this of the baseline is equal to it, for all that anybody would do about it.
+EQUAL_WITHIN = 0.02
+MISSING = "missing"
 CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
-ARMS = ["baseline_s", "served_s"]
-NUMBERS = [*ARMS, "overhead_s", "overhead_per_request_ms", "ratio", *PARTS, "instrument_s", "calls", "inputs_per_call"]
-WITH_INTERVAL = [*ARMS, "overhead_s", "ratio"]
-
-
-def pairs(results: Results) -> pd.DataFrame:
-    """Return a row for each planned served run, beside the baseline run of its round.
-
-    Columns: those of the plan; ``baseline_s``, ``served_s``, ``overhead_s`` and its parts ``call_pattern_s``,
-    ``contention_s``, ``serving_path_s``, all per 10,000 examples; ``instrument_s``, the seconds of the same requests on
-    the null system; ``overhead_per_request_ms``; ``ratio`` (served / baseline); ``calls`` per 10,000 examples and
-    ``inputs_per_call``; ``rule`` and ``reason`` of either arm, empty if both are valid. Numbers are NaN where a run is
-    not valid. Runs of fewer or more examples are scaled in proportion.
-    """
-    baseline = results.baseline.drop(columns="examples").rename(columns={"total_s": "baseline_s"})
-    merged = results.plan.merge(
-        results.served[[*ROW, "requests", "total_s", "busy_s", *VERDICT]], how="left", on=ROW
-    ).merge(baseline, how="left", on=[*PART, "batch_size"], suffixes=("", "_baseline"))
-    merged = merged.merge(results.instrument, how="left", on=["recipe", "batch_size", "concurrency"])
-    merged["baseline_s"] = per_examples(merged["baseline_s"], merged["baseline_examples"])
-    merged["served_s"] = per_examples(merged["total_s"], merged["examples"])
-    merged["overhead_s"] = overhead_s(merged["served_s"], merged["baseline_s"])
-    merged["ratio"] = merged["served_s"] / merged["baseline_s"]
-    requests = merged["batch_size"].map(lambda batch_size: requests_of(EXAMPLES, batch_size))
-    merged["overhead_per_request_ms"] = 1000 * merged["overhead_s"] / requests
-    merged["instrument_s"] = merged["request_s"] * requests
-    merged = _with_parts(merged, results)
-    for column in VERDICT:
-        merged[column] = merged[column].where(merged["rule"] != "", merged[f"{column}_baseline"])
-    merged = merged.drop(columns=["total_s", "busy_s", "request_s", "rule_baseline", "reason_baseline"])
-    return _without_withdrawn(merged, results.withdrawn)
-
-
-def _without_withdrawn(paired: pd.DataFrame, withdrawn: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs with the rule ``withdrawn``, and no number, where a published number is known to be wrong."""
-    if withdrawn.empty:
-        return paired
-    reasons = paired[WITHDRAWN_KEY].merge(withdrawn, how="left", on=WITHDRAWN_KEY)["reason"].set_axis(paired.index)
-    is_withdrawn = reasons.notna()
-    numbers = paired[NUMBERS].mask(is_withdrawn)
-    rules = paired["rule"].mask(is_withdrawn, WITHDRAWN)
-    return paired.assign(**numbers, rule=rules, reason=paired["reason"].mask(is_withdrawn, reasons))
-
-
-def _with_parts(merged: pd.DataFrame, results: Results) -> pd.DataFrame:
-    of_runs, of_parts = results.calls.groupby(ROW), results.direct_calls.groupby(PART)
-
-    def costs_of(row: Any) -> CallCosts:
-        run = tuple(getattr(row, name) for name in ROW)
-        part = run[: len(PART)]
-        if pd.isna(row.served_s) or run not in of_runs.groups:
-            return attribution.UNKNOWN
-        direct_calls = of_parts.get_group(part) if part in of_parts.groups else results.direct_calls[:0]
-        return attribution.call_costs(of_runs.get_group(run), direct_calls)
-
-    costs = pd.DataFrame(
-        [costs_of(row) for row in merged.itertuples()], columns=list(CallCosts._fields), index=merged.index
-    )
-    busy_s = per_examples(merged["busy_s"], merged["examples"])
-    direct_s = per_examples(costs["direct_s"], merged["examples"])
-    return merged.assign(
-        call_pattern_s=direct_s - merged["baseline_s"],
-        contention_s=busy_s - direct_s,
-        serving_path_s=merged["served_s"] - busy_s,
-        calls=per_examples(costs["calls"], merged["examples"]),
-        inputs_per_call=costs["inputs_per_call"],
-    )
-
-
-def half_width(values: "pd.Series[float]") -> float:
-    """Return half the width of the 95 % interval of a mean, by Student's t; NaN for fewer than two values."""
-    valid = values.dropna()
-    if len(valid) < 2:
-        return float("nan")
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, len(valid) - 1) * stats.sem(valid))
+KEY = [*CELL, "choice"]
+NUMBERS = [*ARMS, "log_ratio", "overhead_s", "ratio", *PARTS, *MEANS]
+INTERVALS = [*ARMS, "log_ratio", "overhead_s", *PARTS, "overhead_per_request_ms"]
+LEVEL = ["ratio_low", "ratio_high", "confidence", "is_pooled", "sd", "df", "claim"]
+COLUMNS = [
+    *(*KEY, "label", "examples", "requests", *NUMBERS),
+    *(f"{name}_half_width" for name in INTERVALS),
+    *(*LEVEL, "rounds", "rounds_planned", *VERDICT),
+]
+# What is averaged on a logarithmic scale, each with a spread of its own, or one that a recipe's rows share.
+LOGS = ["log_ratio", *(f"log_{arm}" for arm in ARMS), *(f"log_{part}" for part in PARTS)]
+Key = tuple[Any, ...]
+MOST = ["baseline_memory_mib", "server_memory_mib"]  # peaks
 
 
 def summary(paired: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each cell, in the plan's order: the means over its rounds.
+    """Return a row for each cell and choice of its system, in the plan's order.
 
-    Columns: CELL; NUMBERS as ``pairs`` has them; ``…_half_width`` of the 95 % interval for those of WITH_INTERVAL;
-    ``rounds`` (with both arms), ``rounds_planned``; ``rule`` and ``reason`` of the verdict on the row, empty if it is
-    valid. Each arm is the mean of its valid runs; every other number is the mean over the rounds that have both arms,
-    because it is paired within a round. So the parts sum to the overhead.
+    Columns: KEY; ``label``, the recipe and the choice in words; ``examples`` and ``requests`` of a run; NUMBERS as
+    ``pairs`` has them, and ``…_half_width`` of the interval for those of INTERVALS; ``ratio_low`` and ``ratio_high``;
+    ``confidence``, ``is_pooled``, ``sd`` and ``df`` of the interval of the ratio; ``claim``: slower, faster, equal or
+    undecided, empty if the row is not valid; ``rounds`` (with a number), ``rounds_planned``; ``rule`` and ``reason`` of
+    the verdict on the row. The parts are those of all rounds that have an overhead, or missing.
     """
-    rows = [_row(dict(zip(CELL, key, strict=True)), own) for key, own in paired.groupby(CELL, sort=False)]
-    widths = [f"{name}_half_width" for name in WITH_INTERVAL]
-    return pd.DataFrame(rows, columns=[*CELL, *NUMBERS, *widths, "rounds", "rounds_planned", *VERDICT])
+    groups: dict[Key, pd.DataFrame] = dict(iter(_with_logs(paired).groupby(KEY, sort=False)))
+    spreads = _spreads(groups)
+    rows = [
+        _row(dict(zip(KEY, key, strict=True)), own, {name: spreads[name, key] for name in LOGS})
+        for key, own in groups.items()
+    ]
+    return _in_order(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _row(cell: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
-    complete = own[own["overhead_s"].notna()]
-    verdict = row_verdict(own)
+def _with_logs(paired: pd.DataFrame) -> pd.DataFrame:
+    factor = paired["baseline_s"] * _log_mean(paired["ratio"])
+    logs = {f"log_{arm}": np.log(paired[arm]) for arm in ARMS}
+    return paired.assign(**logs, **{f"log_{part}": paired[part] / factor for part in PARTS})
+
+
+def _log_mean(ratio: Any) -> Any:
+    """Return λ(r) = (r − 1) / log r, which is 1 at 1."""
+    ratio = np.asarray(ratio, dtype=float)
+    logs = np.log(ratio)
+    return np.divide(ratio - 1, logs, out=np.ones_like(ratio), where=logs != 0)
+
+
+def _spreads(groups: dict[Key, pd.DataFrame]) -> dict[tuple[str, Key], Spread]:
+    """Return the spread between rounds of each of LOGS in each row: shared by a recipe's rows where they agree."""
+    found: dict[tuple[str, Key], Spread] = {}
+    for recipe_and_system in dict.fromkeys(key[:2] for key in groups):
+        own = {key: rows for key, rows in groups.items() if key[:2] == recipe_and_system}
+        for name in LOGS:
+            values = {key: list(_complete(rows)[name].dropna()) for key, rows in own.items()}
+            found |= {(name, key): spread for key, spread in paired_statistics.spreads(values).items()}
+    return found
+
+
+def _complete(own: pd.DataFrame) -> pd.DataFrame:
+    """Return the rounds that have a number."""
+    return own[own["log_ratio"].notna()]
+
+
+def _row(key: dict[str, Any], own: pd.DataFrame, spreads: dict[str, Spread]) -> dict[str, Any]:
+    complete, verdict = _complete(own), row_verdict(own)
+    level = float(own["confidence"].iloc[0])
+    intervals = {
+        name: paired_statistics.interval(list(complete[name]), spread, level)
+        for name, spread in spreads.items()
+        if len(complete) and complete[name].notna().all()
+    }
+    first = own.iloc[0]
     return {
-        **cell,
-        **complete[NUMBERS].mean(),
-        **own[ARMS].mean(),
-        **{f"{name}_half_width": half_width(own[name]) for name in WITH_INTERVAL},
+        **key,
+        "label": f"{key['recipe']}, {key['choice']}" if key["choice"] else key["recipe"],
+        "examples": first["examples"],
+        "requests": first["requests"],
+        **complete[MEANS].mean(),
+        **complete[MOST].max(),
+        **(_estimate(intervals, first) if intervals else {}),
+        "confidence": level,
+        "claim": _claim(intervals["log_ratio"]) if intervals and verdict.is_valid else "",
         "rounds": len(complete),
         "rounds_planned": len(own),
         "rule": verdict.rule,
         "reason": verdict.reason,
     }
+
+
+def half_width(values: "pd.Series[float]", confidence: float = CONFIDENCE) -> float:
+    """Return half the width of the interval of a mean, by the spread of its own values; NaN for fewer than two."""
+    own = list(values.dropna())
+    (spread,) = paired_statistics.spreads({0: own}).values()
+    return paired_statistics.interval(own, spread, confidence).half_width if len(own) > 1 else float("nan")
+
+
+def _claim(log_ratio: Interval) -> str:
+    return paired_statistics.claim(log_ratio, EQUAL_WITHIN)
+
+
+def _estimate(intervals: dict[str, Interval], run: Any) -> dict[str, Any]:
+    """Return the numbers that follow from the one estimate, with their intervals."""
+    log_ratio = intervals["log_ratio"]
+    found: dict[str, Any] = {"log_ratio": log_ratio.mean, "log_ratio_half_width": log_ratio.half_width}
+    for arm in ARMS:
+        own = intervals[f"log_{arm}"]
+        found |= {arm: np.exp(own.mean), f"{arm}_half_width": (np.exp(own.high) - np.exp(own.low)) / 2}
+    difference, half_width = paired_statistics.seconds(found["baseline_s"], log_ratio)
+    found |= {"overhead_s": difference, "overhead_s_half_width": half_width}
+    for name in ("overhead_s", "overhead_s_half_width"):
+        found[name.replace("_s", "_per_request_ms", 1)] = per_request_ms(found[name], run)
+    factor = found["baseline_s"] * float(_log_mean(np.exp(log_ratio.mean)))
+    if all(f"log_{part}" in intervals for part in PARTS):
+        for part in PARTS:
+            own = intervals[f"log_{part}"]
+            found |= {part: factor * own.mean, f"{part}_half_width": factor * own.half_width}
+    spread = log_ratio.spread
+    return {
+        **found,
+        "ratio": np.exp(log_ratio.mean),
+        "ratio_low": np.exp(log_ratio.low),
+        "ratio_high": np.exp(log_ratio.high),
+        "sd": spread.sd,
+        "df": spread.df,
+        "is_pooled": spread.is_pooled,
+    }
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows by recipe and system, the rows of a choice together; otherwise in the order that they have."""
+    order = {name: place for place, name in enumerate(_places(rows))}
+    names = rows[["recipe", "system", "choice"]].itertuples(index=False, name=None)
+    return rows.iloc[np.argsort([order[name] for name in names], kind="stable")].reset_index(drop=True)
+
+
+def _places(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    for _, own in rows.groupby(["recipe", "system"], sort=False):
+        yield from own[["recipe", "system", "choice"]].drop_duplicates().itertuples(index=False, name=None)
 
 
 def row_verdict(own: pd.DataFrame) -> Verdict:

@@ -1,8 +1,8 @@
 """A server of this project's own, as small and fast as possible: for measuring the instrument, not a model.
 
 Run as a program by ``systems.null``, which answers at once with the recipe's canned answers, and by ``systems.delay``,
-which calls the predictor and then waits for a known time. Parsing is ``httptools``', the loop is ``uvloop``'s. Speaks
-fastDeploy's wire format. One process, one thread.
+which calls the predictor, works for a known time, and writes down how long it had each request. Parsing is
+``httptools``', the loop is ``uvloop``'s. Speaks the wire of any system. One process, one thread.
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ import asyncio
 import importlib
 import json
 import os
-import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import httptools
-import msgpack
 import uvloop
+import xxhash
 
-from servecost.core import answers, call_log, layout
+from servecost.core import answers, call_log, layout, plain, systems
 from servecost.core.recipe import load
+from servecost.core.system import Wire
 
-UNIQUE_ID = re.compile(rb"[?&]unique_id=([^&]*)")
-# A body is known by its length and so many bytes at either end: to read all of it would take longer than to answer.
-ENDS = 4096
-# The kernel lets a sleeper oversleep by about this much; the rest of a wait is spun.
-SPUN_S = 0.0005
 DEFAULT_DELAY_MS = 5.0
+CONTENT_TYPE = b"application/octet-stream"  # each wire knows its own answers
+REQUESTS_LOG = "requests.log"  # the id of each request, and when it was received and answered
+
+PLACEHOLDER = "id-of-the-request"  # in a path
 
 Parts = list[bytes]
+WireOf = Callable[[str], Wire]
 Application = Callable[[bytes, Parts], bytes]
 
 
@@ -41,99 +42,100 @@ class NotServed(Exception):
     """There is nothing at that path."""
 
 
+class Endpoint:
+    """Where a wire posts requests to: its path, from which the request's id is read."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._before, self._names_request, self._after = wire.path(PLACEHOLDER).encode().partition(PLACEHOLDER.encode())
+
+    def request_id(self, url: bytes) -> bytes:
+        """Return the id of the request to a path, empty if the wire names none. Raises NotServed."""
+        if not (url.startswith(self._before) and url.endswith(self._after)):
+            raise NotServed
+        found = url[len(self._before) : len(url) - len(self._after)]
+        if bool(found) != bool(self._names_request):
+            raise NotServed
+        return found
+
+
 class Canned:
     """Answers with the direct arm's answers to the example, which are in a file beside the recipe."""
 
-    def __init__(self, folder: Path) -> None:
-        self._example = load(folder).example
+    def __init__(self, folder: Path, wire_of: WireOf) -> None:
+        recipe = load(folder)
+        self._wire = wire_of(recipe.input_type)
+        self._endpoint = Endpoint(self._wire)
         call_log.wait_for(str(folder / layout.EXPECTED_JSON))
-        self._answers = answers.read(folder / layout.EXPECTED_JSON)
-        self._known: dict[tuple[bytes, int, bytes, bytes], bytes] = {}
+        expected = answers.read(folder / layout.EXPECTED_JSON)
+        # By what an input is once it has been on the wire, which makes a list of a tuple, and text of numbers as keys.
+        sent = self._wire.inputs(self._wire.body(recipe.example).content)
+        self._answers = dict(zip(map(plain.digest, sent), expected, strict=True))
+        self._known: dict[tuple[int, bytes], tuple[bytes, bytes | None]] = {}
 
     def __call__(self, url: bytes, parts: Parts) -> bytes:
         if url.startswith(b"/meta?"):  # fastDeploy's own client asks first
             return b'{"is_pickle_allowed": false}'
-        unique_id, kind = asked(url)
-        key = kind, *ends_of(parts)
+        request_id = self._endpoint.request_id(url)
+        key = len(request_id), identity_of(parts)
         if key not in self._known:
-            self._known[key] = encoded([self._answer(given) for given in decoded(b"".join(parts), kind)], kind)
-        return with_id(self._known[key], unique_id, kind)
-
-    def _answer(self, given: Any) -> Any:
-        return self._answers[self._example.index(given)]
+            given = self._wire.inputs(b"".join(parts))
+            predictions = [self._answers[plain.digest(each)] for each in given]
+            self._known[key] = around_id(lambda name: self._wire.answer(predictions, name), len(request_id))
+        before, after = self._known[key]
+        return before if after is None else before + request_id + after
 
 
 class Delayed:
-    """Calls the predictor directly, and then waits for a known time."""
+    """Calls the predictor directly, then works for a known time, and logs when it had each request.
 
-    def __init__(self, folder: Path, delay_s: float) -> None:
+    A model computes, so the delay is spun: a process that sleeps takes longer to wake than it was asked to.
+    """
+
+    def __init__(self, folder: Path, wire_of: WireOf, delay_s: float) -> None:
+        self._wire = wire_of(load(folder).input_type)
+        self._endpoint = Endpoint(self._wire)
         self._delay_s = delay_s
+        self._log = os.open(folder / REQUESTS_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         sys.path.insert(0, str(folder))
         os.chdir(folder)
         self._predictor = importlib.import_module("predictor").predictor
 
     def __call__(self, url: bytes, parts: Parts) -> bytes:
-        unique_id, kind = asked(url)
-        inputs = decoded(b"".join(parts), kind)
+        received_s = time.time()
+        request_id = self._endpoint.request_id(url)
+        inputs = self._wire.inputs(b"".join(parts))
         predictions = self._predictor(inputs, batch_size=len(inputs))
-        wait(self._delay_s)
-        return with_id(encoded(list(predictions), kind), unique_id, kind)
+        work_for(self._delay_s)
+        body = self._wire.answer(list(predictions), request_id.decode())
+        os.write(self._log, b"%b %.6f %.6f\n" % (request_id, received_s, time.time()))
+        return body
 
 
-def wait(seconds: float) -> None:
-    """Return after that time, to within microseconds."""
+def around_id(answer: Callable[[str], bytes], length: int) -> tuple[bytes, bytes | None]:
+    """Return what stands before and after a request's id in its answer; all of it and None if the id is not in it.
+
+    ``answer`` returns the answer to a request with that id; ``length`` is that of all ids.
+    """
+    one, other = answer("a" * length), answer("b" * length)
+    if one == other:
+        return one, None
+    start = next(place for place, (left, right) in enumerate(zip(one, other)) if left != right)
+    return one[:start], one[start + length :]
+
+
+def work_for(seconds: float) -> None:
+    """Return after that time, which is spent computing."""
     end_s = time.perf_counter() + seconds
-    time.sleep(max(0.0, seconds - SPUN_S))
     while time.perf_counter() < end_s:
         pass
 
 
-def asked(url: bytes) -> tuple[bytes, bytes]:
-    """Return a request's unique id and the kind of its body. Raises NotServed."""
-    unique_id = UNIQUE_ID.search(url)
-    if not url.startswith(b"/infer?") or unique_id is None:
-        raise NotServed
-    return unique_id[1], b"msgpack" if b"input_type=msgpack" in url else b"json"
-
-
-def ends_of(parts: Parts) -> tuple[int, bytes, bytes]:
-    """Return a body's length, its first bytes and its last."""
-    head, tail = bytearray(), bytearray()
+def identity_of(parts: Parts) -> bytes:
+    """Return what identifies a body: a digest of all of it, of the quickest kind."""
+    found = xxhash.xxh3_128()
     for part in parts:
-        head += part[: ENDS - len(head)]
-        if len(head) == ENDS:
-            break
-    for part in reversed(parts):
-        tail[:0] = part[-(ENDS - len(tail)) :]
-        if len(tail) == ENDS:
-            break
-    return sum(map(len, parts)), bytes(head), bytes(tail)
-
-
-def decoded(body: bytes, kind: bytes) -> list[Any]:
-    """Return the inputs that a body holds."""
-    content = msgpack.unpackb(body, raw=False) if kind == b"msgpack" else json.loads(body)["data"]
-    assert isinstance(content, list)
-    return content
-
-
-def encoded(predictions: list[Any], kind: bytes) -> bytes:
-    """Return the body of an answer but for the unique id, which has to be put at its end."""
-    content = {"success": True, "reason": None, "prediction": predictions, "unique_id": ""}
-    if kind == b"msgpack":
-        packed = msgpack.packb(content, use_bin_type=True)
-        assert isinstance(packed, bytes)
-        return packed[:-1]  # the empty id's one byte
-    return json.dumps(content).encode()[: -len('"}')]
-
-
-def with_id(body: bytes, unique_id: bytes, kind: bytes) -> bytes:
-    """Return an answer with its unique id."""
-    if kind == b"msgpack":
-        packed = msgpack.packb(unique_id.decode())
-        assert isinstance(packed, bytes)
-        return body + packed
-    return body + unique_id + b'"}'
+        found.update(part)
+    return found.digest()
 
 
 class Connection(asyncio.Protocol):
@@ -166,15 +168,17 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
-        kind, status = b"application/json", b"200 OK"
+        status = b"200 OK"
         try:
             body = self._application(self._url, self._parts)
-            if b"input_type=msgpack" in self._url:
-                kind = b"application/msgpack"
         except NotServed:
             status, body = b"404 Not Found", b'{"success": false, "reason": "nothing is served here"}'
+        except Exception as error:  # noqa: BLE001  # a server that fails says so, to its client and in its log
+            traceback.print_exc()
+            reason = f"{type(error).__name__}: {error}"
+            status, body = b"500 Internal Server Error", json.dumps({"success": False, "reason": reason}).encode()
         self._parts = []
-        head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (status, kind, len(body))
+        head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (status, CONTENT_TYPE, len(body))
         self._transport.write(head + body)
         if not self._parser.should_keep_alive():
             self._transport.close()
@@ -193,13 +197,15 @@ def main() -> None:
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--delayed", type=Path, metavar="FILE", help="delay by DELAY_MS, and tell so in this file")
+    parser.add_argument("--wire", required=True, metavar="SYSTEM", help="whose wire to speak")
     options = parser.parse_args()
-    folder = options.recipe.resolve()
-    application: Application = Canned(folder)
+    folder, wire_of = options.recipe.resolve(), systems.load(options.wire).wire
     if options.delayed:
         delay_ms = float(os.environ.get("DELAY_MS", DEFAULT_DELAY_MS))
         options.delayed.write_text(f"{delay_ms}\n")
-        application = Delayed(folder, delay_ms / 1000)
+        application: Application = Delayed(folder, wire_of, delay_ms / 1000)
+    else:
+        application = Canned(folder, wire_of)
     uvloop.run(serve(application, options.host, options.port))
 
 

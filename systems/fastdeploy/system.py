@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any, Iterator
 
-from servecost.core.system import Served, ServerProcess, StageTime, System
+from servecost.core.system import Served, ServerProcess, StageTime, System, Variant
 
 from .wire import REQUEST_COUNT, FastDeployWire
 
@@ -22,6 +22,11 @@ class FastDeploy(System):
     settings = {
         "OPTIMAL_BATCH_SIZE": "0",  # found at start-up
         "WORKERS": "3",  # REST processes; fastDeploy's default
+    }
+    # It always collects: without a window, what waits when the predictor is free.
+    variants = {
+        "off": Variant("one request at a time", {"OPTIMAL_BATCH_SIZE": "1"}),
+        "batch": Variant("batching up to 32", {"OPTIMAL_BATCH_SIZE": "32"}),
     }
     request_count = REQUEST_COUNT
 
@@ -79,7 +84,7 @@ FROM main_index WHERE id GLOB ? AND "-1.predicted_at" > 0 AND "0.predicted_at" >
 
 def _query(served: Served, query: str, *values: str) -> list[tuple[Any, ...]]:
     index = served.copy / "fastdeploy_dbs" / "main_index.db"
-    with closing(sqlite3.connect("file:{}?mode=ro".format(index), uri=True)) as database:
+    with closing(sqlite3.connect(index.resolve().as_uri() + "?mode=ro", uri=True)) as database:
         return database.execute(query, values).fetchall()
 
 

@@ -32,10 +32,24 @@ class FastDeployWire(Wire):
         """Return the predictions of the request with that id."""
         content = encodings.decode_object(answer, self._encoding)
         if content.get("success") is not True:
-            raise BadAnswer("server says: {}".format(content.get("reason")))
+            reason = content.get("reason")
+            raise BadAnswer("server says: {}".format(encodings.shown(answer) if reason is None else reason))
         if content.get("unique_id") != request_id:
             raise BadAnswer("answer to another request: {!r}, not {!r}".format(content.get("unique_id"), request_id))
         return encodings.list_in(content, "prediction")
+
+    def inputs(self, content: bytes) -> list[Any]:
+        """Return the inputs that a request's body holds."""
+        return encodings.decode_inputs(content, self._encoding)
+
+    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
+        """Return the body of an answer."""
+        content = {"success": True, "reason": None, "prediction": list(predictions), "unique_id": request_id}
+        return encodings.encode(content, self._encoding).content
+
+    def check_answers(self, answers: Sequence[Any]) -> None:
+        """Raise Unanswerable for what the encoding of the inputs, which is that of the answers, cannot hold."""
+        encodings.check_answers(answers, self._encoding)
 
 
 def received(metrics: str) -> int | None:

@@ -12,6 +12,7 @@ recipes = ["deepsegment_en", "efficientnet_b2"]
 batch_sizes = [4]
 concurrencies = [2]
 examples = 10
+rounds = 1
 """
 
 

@@ -25,8 +25,13 @@ LOAD = {name: SERVICES[name] for name in ("master", "worker")}
 DOCKERFILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
 
 
+def with_defaults(text: str) -> str:
+    """Return a text of the file as it is without variables."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+
+
 def words(command: Any) -> list[str]:
-    return re.sub(r"\$\{RECIPE:-(\w+)\}", r"\1", command).split()
+    return with_defaults(command).split()
 
 
 def test_every_recipe_with_requirements_has_a_server_and_no_other():
@@ -80,7 +85,17 @@ def test_deepsegment_is_served_on_the_stack_of_the_page():
     """TensorFlow 1.14 has no build for a later Python than 3.7; what it needs in turn is pinned by the recipe."""
     arguments = SERVERS["deepsegment_en"]["build"]["args"]
     assert arguments["PYTHON_IMAGE"] == "${PYTHON37_IMAGE:-python:3.7-slim}"
-    assert (ROOT / arguments["CONSTRAINTS"]).is_file()
+    assert (ROOT / with_defaults(arguments["CONSTRAINTS"])).is_file()
+
+
+def test_the_load_speaks_to_the_system_that_serves():
+    """One variable chooses it for the image and for the clients; the other recipe keeps the default."""
+    for service in SERVERS.values():
+        chosen = {name: with_defaults(service["build"]["args"][name]) for name in ("SYSTEM", "VARIANT", "CHOSEN")}
+        assert chosen == {"SYSTEM": systems.default(), "VARIANT": "", "CHOSEN": "deepsegment_en"}
+    for service in LOAD.values():
+        command = words(service["command"])
+        assert command[command.index("--system") + 1] == systems.default()
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)

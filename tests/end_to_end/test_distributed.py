@@ -16,6 +16,7 @@ from servecost.bench.processes.process import free_port
 from servecost.core.layout import RunName
 from servecost.core.verdicts import RULES
 from tests.end_to_end.accounts import assert_accounts_agree, processes
+from tests.faults import fault
 from tests.support import (
     Command,
     assert_ends_as,
@@ -102,9 +103,8 @@ def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, ec
 
 def start_long_run(server: Server, folder: Path, port: int, count: int) -> "subprocess.Popen[bytes]":
     """Start a master whose run does not end by itself in a test's time; return it once it knows of answers."""
-    calls_before = len(server.calls())
     master = start_master(server.address, port, count, folder, "-u", 6, "--examples", 10_000_000)
-    wait_until(lambda: len(server.calls()) > calls_before + 100, process=master)  # more than there are warm-ups
+    wait_until((folder / "out_warm.json").exists, process=master)
     time.sleep(1.5 * PROGRESS_S)
     return master
 
@@ -128,22 +128,35 @@ def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
     started.append(start_locust("--worker", "--master-port", port))
 
 
+LOST = r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)"
+WORKERS = "INVALID(workers)"
+
+
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
-        (
-            signalled(signal.SIGKILL),
-            r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)",
+        pytest.param(
+            signalled(signal.SIGKILL), LOST, marks=fault("A worker dies", "SIGKILL in a run", WORKERS), id="dies"
         ),
-        (
-            signalled(signal.SIGSTOP),
-            r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)",
+        pytest.param(
+            signalled(signal.SIGSTOP), LOST, marks=fault("A worker hangs", "SIGSTOP in a run", WORKERS), id="hangs"
         ),
-        (signalled(signal.SIGTERM), r"worker \d \(\S+\) has quit"),
-        (killed_all, r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)"),
-        (joined_late, r"worker 3 \(\S+\) came late: the run had begun without it"),
+        pytest.param(
+            signalled(signal.SIGTERM),
+            r"worker \d \(\S+\) has quit",
+            marks=fault("A worker quits", "SIGTERM in a run", WORKERS),
+            id="quits",
+        ),
+        pytest.param(
+            killed_all, LOST, marks=fault("All workers die", "SIGKILL to each in a run", WORKERS), id="all die"
+        ),
+        pytest.param(
+            joined_late,
+            r"worker 3 \(\S+\) came late: the run had begun without it",
+            marks=fault("A worker comes late", "it is started in a run", WORKERS),
+            id="comes late",
+        ),
     ],
-    ids=["dies", "hangs", "quits", "all die", "comes late"],
 )
 def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
     echo_server: Server, tmp_path, no_orphans, act, reason
@@ -166,6 +179,7 @@ def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
     assert "RUN" not in by_type(tmp_path / "out")
 
 
+@fault("A distributed run is interrupted", "SIGINT to the master", "INVALID(interrupted)")
 def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_path, no_orphans):
     """The master asks for it before it lets the workers go."""
     port = free_port()
@@ -182,6 +196,7 @@ def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_pa
     assert stats["POST"]["Request Count"] == ended[1] == str(len(rows(tmp_path / "out_requests.csv")))
 
 
+@fault("Workers do not come", "one of two is never started", WORKERS)
 @pytest.mark.parametrize(
     ("options", "number", "says"),
     [
@@ -203,6 +218,7 @@ def test_a_run_does_not_wait_for_workers_for_ever(tmp_path, no_orphans, options,
     assert "Traceback" not in log.read_text()
 
 
+@fault("A worker has other files", "a recipe with another example on one worker", WORKERS)
 def test_a_worker_with_other_inputs_has_no_part_in_a_run(echo_server: Server, tmp_path):
     """All workers send the same load, or none does."""
     other = write_recipe(tmp_path / "echo", example="example = ['something else']")

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.end_to_end.faulty import MIDDLE, Case
+from tests.faults import fault
 from tests.support import Command
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
@@ -35,11 +36,28 @@ def assert_is_told(done: "subprocess.CompletedProcess[str]", rule: str, count: i
 @pytest.mark.parametrize(
     ("fault", "rule", "users"),
     [
-        ("return ['a lie' for _ in inputs]", "answers", (1, 4)),
-        ("raise RuntimeError('no')", "failures", (4,)),  # HTTP 500
-        ("__import__('time').sleep(3); return inputs", "failures", (4,)),  # slower than the time-out
+        pytest.param(
+            "return ['a lie' for _ in inputs]",
+            "answers",
+            (1, 4),
+            marks=fault("An answer is wrong", "the served predictor lies in the middle of a run", "INVALID(answers)"),
+            id="wrong answer",
+        ),
+        pytest.param(
+            "raise RuntimeError('no')",
+            "failures",
+            (4,),
+            marks=fault("A request fails", "the served predictor raises: the server sends 500", "INVALID(failures)"),
+            id="HTTP 500",
+        ),
+        pytest.param(
+            "__import__('time').sleep(3); return inputs",
+            "failures",
+            (4,),
+            marks=fault("An answer is late", "the served predictor sleeps beyond the time-out", "INVALID(failures)"),
+            id="time-out",
+        ),
     ],
-    ids=["wrong answer", "HTTP 500", "time-out"],
 )
 def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str, users):
     """In the middle of a run that has begun well."""
@@ -78,7 +96,7 @@ def kill_a_rest_worker(bench: "subprocess.Popen[str]") -> None:
 
 def starve_the_client(bench: "subprocess.Popen[str]") -> None:
     """Others want the core that the client is bound to."""
-    (client,) = descendants(bench, "--headless")
+    (client,) = descendants(bench, "--web-host")
     client.cpu_affinity([0])
     client.nice(19)
     for _ in range(40):  # each in a session of its own: the kernel shares a core among sessions first
@@ -97,10 +115,37 @@ while time.time() < end_s:
 @pytest.mark.parametrize(
     ("inject", "rule"),
     [
-        (kill_loop, "server"),
-        (kill_rest, "server"),
-        (kill_a_rest_worker, "server-restarted"),
-        pytest.param(starve_the_client, "client-cpu", marks=pytest.mark.alone),
+        pytest.param(
+            kill_loop,
+            "server",
+            marks=fault("The predictor's process dies", "SIGKILL to fastDeploy's loop in a run", "INVALID(server)"),
+        ),
+        pytest.param(
+            kill_rest,
+            "server",
+            marks=fault("The front end dies", "SIGKILL to fastDeploy's REST master in a run", "INVALID(server)"),
+        ),
+        pytest.param(
+            kill_a_rest_worker,
+            "server-restarted",
+            marks=fault(
+                "A worker of the front end dies, and another takes its place",
+                "SIGKILL to the gunicorn worker that has a connection",
+                "INVALID(server-restarted)",
+            ),
+        ),
+        pytest.param(
+            starve_the_client,
+            "client-cpu",
+            marks=[
+                pytest.mark.alone,
+                fault(
+                    "The client gets no core",
+                    "Locust is bound to one core, and 40 busy processes to the same one",
+                    "INVALID(client-cpu)",
+                ),
+            ],
+        ),
     ],
 )
 def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
@@ -121,6 +166,7 @@ def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
     case.assert_goes_on_as_if_nothing_had_been()
 
 
+@fault("The disk is full", "the results folder is a file system of 96 KiB", "No space left on device")
 def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Path):
     """The runs that were whole stay; the next command, with space again, makes the others."""
     if os.geteuid() != 0:
@@ -145,6 +191,7 @@ def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Pat
         subprocess.run(["umount", "-l", case.out], check=True)
 
 
+@fault("The bench is killed", "SIGKILL at three moments in which it writes", "made again")
 def test_a_bench_that_is_killed_while_it_writes(command: Command, tmp_path: Path):
     """At many moments: whatever was half written is made again, and what was whole is kept."""
     case = Case(tmp_path, command, examples=10)

@@ -1,4 +1,4 @@
-"""A system that somebody adds: the folder that CONTRIBUTING.md shows, in a copy of this project, and nothing else."""
+"""A system that somebody adds: the folder that docs/systems.md shows, in a copy of this project, and nothing else."""
 
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import ROOT
 
-GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+GUIDE = (ROOT / "docs" / "systems.md").read_text()
 COPIED = "servecost", "systems", "recipes/echo", "baseline", "locustfiles", "analysis", "constraints.txt"
 
 
@@ -43,7 +43,7 @@ def tree(tmp_path: Path) -> Path:
 def test_the_guides_system_becomes_a_row_beside_the_others(tree: Path):
     """In an environment that is built for it; every answer is checked, every call is logged."""
     code = [line for line in (tree / "systems" / "flask" / "system.py").read_text().splitlines() if line.strip()]
-    assert len(code) <= 45
+    assert len(code) <= 52
     (experiment,) = re.findall(r"<<'END'\n(.*?)END\n", GUIDE, re.DOTALL)
     (tree / "my.toml").write_text(experiment)
     done = subprocess.run(

@@ -77,6 +77,36 @@ def test_what_a_command_leaves_behind_is_ended(tmp_path):
     assert all_gone(pids, within_s=1)
 
 
+def test_what_has_left_the_commands_session_is_ended_too(tmp_path):
+    """Some servers start their processes in sessions of their own, which no signal to a group reaches."""
+    away = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    script = f"""
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", {away!r}], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+    with running(Command("it", [sys.executable, "-c", script], tmp_path / "log")):
+        pids = told(tmp_path / "log")
+    assert all_gone(pids, within_s=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_is_asked_to_end_by_the_signal_that_is_named(tmp_path, number):
+    """Some servers end their processes in order on SIGINT alone."""
+    script = """
+import os, signal, sys, time
+for each in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(each, lambda got, _: sys.exit(print("asked by", int(got), flush=True)))
+print(os.getpid(), os.getpid(), sep="\\n", flush=True)
+time.sleep(600)
+"""
+    command = Command("it", [sys.executable, "-c", script], tmp_path / "log", stop_signal=number)
+    with running(command):
+        told(tmp_path / "log")
+    assert (tmp_path / "log").read_text().splitlines()[-1] == f"asked by {int(number)}"
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_processes_end_when_the_bench_is_killed(tmp_path, how):
     """Even with SIGKILL, after which it can do nothing more itself."""

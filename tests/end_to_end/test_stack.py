@@ -12,7 +12,8 @@ import pytest
 from servecost.bench import conditions
 from servecost.bench.environments import Environments
 from servecost.core import recipe, systems
-from servecost.core.recipe import ROOT, Recipe, not_served
+from servecost.core.recipe import ROOT, Recipe
+from servecost.core.recipe_files import not_served
 from servecost.direct.command import is_foreign
 from tests.support import SEGMENTS, Command, called
 
@@ -73,7 +74,7 @@ def test_its_versions_are_those_of_the_page(on_its_own_stack: Recipe):
     fastdeploy = systems.load("fastdeploy")
     assert Environments().python_for(on_its_own_stack, fastdeploy) == on_its_own_stack.python
     subject = conditions.Subject(on_its_own_stack, "fastdeploy", on_its_own_stack.python, {})
-    versions = conditions.gather(subject)["stacks"]["deepsegment_en"]["fastdeploy"]["versions"]
+    versions = conditions.gather(subject, 1.0)["stacks"]["deepsegment_en"]["fastdeploy"]["versions"]
     assert versions["python"].startswith("3.7.")
     assert versions.items() >= VERSIONS.items()
 
@@ -83,7 +84,8 @@ def test_baseline_and_server_run_on_it_and_the_table_says_so(
 ):
     """By the same commands as ever; every served answer is the direct arm's."""
     (tmp_path / "my.toml").write_text(
-        f'recipes = ["{on_its_own_stack.folder}"]\nbatch_sizes = [8]\nconcurrencies = [1, 4]\nexamples = 64\n'
+        f'recipes = ["{on_its_own_stack.folder}"]\nbatch_sizes = [8]\nconcurrencies = [1, 4]\n'
+        "examples = 64\nrounds = 1\n"
     )
     done = command("-m", "servecost", "run", tmp_path / "my.toml", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -14,10 +14,12 @@ from servecost.bench.run import run
 from servecost.core import layout, systems
 from servecost.core.recipe import load
 from servecost.core.verdicts import Verdict
+from tests.faults import fault
 
 ECHO = Experiment(recipes=["echo"], batch_sizes=[1], concurrencies=[2], examples=60)
 
 
+@fault("Memory runs out while serving", "the watch on memory finds none left", "INVALID(memory)")
 @pytest.mark.usefixtures("no_orphans")
 def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It gives no number, and the next command makes it again, perhaps on a larger machine."""
@@ -35,12 +37,15 @@ def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Pa
     assert run(ECHO, [load("echo")], tmp_path) == []
 
 
+@fault("Memory runs out in the direct arm", "the watch on memory asks for more than there is", "INVALID(memory)")
 @pytest.mark.usefixtures("no_orphans")
 def test_a_direct_arm_without_memory_is_stopped_with_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """It is stopped before anything is served."""
+    """It is stopped before anything is served, and no pair is made."""
     monkeypatch.setattr(watch, "MEMORY_LEAST", 2.0)
     failures = run(ECHO, [load("echo")], tmp_path)
-    assert any("baseline, batch size 1: INVALID(memory): " in failure for failure in failures)
+    assert all("INVALID(memory): " in failure or "INVALID(baseline): " in failure for failure in failures)
+    assert "users: INVALID(memory): " in failures[0]
+    assert not list(tmp_path.rglob(layout.BASELINE_CSV))
 
 
 def test_a_process_that_was_killed_is_said_to_have_been(tmp_path: Path):

@@ -1,103 +1,204 @@
-"""The direct arm of a part: one baseline process, which times what it is asked for, when it is asked.
+"""The direct arm: one baseline process, which works on what it is asked for, when it is asked.
 
 Owns the conversation with that process, over its standard input and the CSV files that it appends to.
 """
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from servecost.bench import store
-from servecost.bench.arms.protocol import FOREVER, ArmFailed, DirectCall, Timed
+from servecost.bench.arms.protocol import ArmFailed, Timed
 from servecost.bench.conditions import Subject
+from servecost.bench.processes.pauses import Pauses
 from servecost.bench.processes.process import Command, Process, running
 from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import Part, Run
 from servecost.bench.scripts import baseline_command
-from servecost.core import answers, csv_files
+from servecost.bench.turns import FOREVER
+from servecost.core import answers, csv_files, layout, stops
 from servecost.core.verdicts import VALID, Verdict
+from servecost.core.warming import LONGER_S, Cold
 
-POLL_S = 0.05
+POLL_S = 0.02
+# A run that takes this much longer per example than calls before and after it, and LONGER_S in all, has met something
+# that those had not. On a shared machine the same work takes half as long again at times.
+LONGER_THAN_WARM = 2.0
+# Of separate calls, the part of the run's own seconds that they may take.
+CALLS_PART = 0.15
+
+
+class Files:
+    """The files through which a baseline process and its arm meet."""
+
+    def __init__(self, part: Part, name: str) -> None:
+        """``name``: of the arm; two of them may share a folder."""
+        self.expected = part.expected_json if name == layout.BASELINE else part.folder / f"{name}-expected.json"
+        self.totals, self.calls, self.cold, self.stops = (
+            part.folder / f"{name}-{file}{store.UNFINISHED_SUFFIX}"
+            for file in (layout.BASELINE_CSV, layout.DIRECT_CALLS_CSV, layout.COLD_CSV, "stops.csv")
+        )
+
+    def remove(self) -> None:
+        """Remove them all but the answers."""
+        for path in (self.totals, self.calls, self.cold, self.stops):
+            path.unlink(missing_ok=True)
+
+
+class _Warm(NamedTuple):
+    """What a call takes once it is steady.
+
+    Attributes:
+        steady_s: the seconds of a call with one batch.
+        further_s: those of each further example in a call of several.
+    """
+
+    steady_s: float
+    further_s: float
+
+    def expected_s(self, run: Run) -> float:
+        """Return how long a run should take."""
+        return self.steady_s + max(0, run.examples - run.batch_size) * self.further_s
 
 
 class DirectArm:
-    """A baseline process, stopped except while it loads its model or a run of it is due."""
+    """A baseline process, stopped except while it loads its model or work of it is due."""
 
-    def __init__(self, process: Process, part: Part, tick: Callable[[], None]) -> None:
-        """``process``: a baseline process that waits for requests on its standard input."""
-        self._process, self._part, self._tick = process, part, tick
-        self._tree = Tree([process])
-        self._totals, self._calls = (unfinished(path) for path in (part.baseline_csv, part.direct_calls_csv))
-        self._is_loaded = False
+    def __init__(self, name: str, start: Callable[[], Process], part: Part, tick: Callable[[], None]) -> None:
+        """``name``: of the arm; ``start``: returns a baseline process that waits for requests on its standard input.
+
+        It is not started before the arm is asked to be ready: two models that load at a time take much longer.
+        """
+        self._name, self._start, self._part, self._tick = name, start, part, tick
+        self._files = Files(part, name)
+        self._started: Process | None = None
+        self._trees: list[Tree] = []
+        self._pauses = Pauses(lambda: self._trees, self._files.stops)
+        self.start_s = 0.0
+        self._warmed: dict[int, _Warm] = {}
         self._stopped_for = VALID
 
     def ready(self) -> list[Any]:
-        """Return its answers to the example, once it has loaded its model."""
-        if not self._is_loaded:
-            self._wait(self._part.expected_json.exists, FOREVER)
-            self._is_loaded = True
-            self._tree.suspend()
-        return answers.read(self._part.expected_json)
+        """Return its answers to the example, once it has loaded its model and met the largest batch."""
+        if self._started is None:
+            self._load()
+            try:
+                self._warm(self._part.largest_batch_size)
+            except ArmFailed:  # the runs of that size will say so
+                self._load()
+        elif self._started.exit_code is not None:  # an earlier run has ended it
+            self._load()
+        return answers.read(self._files.expected)
 
-    def begin(self, run: Run) -> None:
+    def warm(self, run: Run) -> float:
+        """Call the predictor with one batch of the run until that is steady; return how long the run should take."""
+        return self._warm(run.batch_size).expected_s(run)
+
+    def begin(self, run: Run, folder: Path) -> None:
         """Ask for a run; the process finds the request when it is continued."""
-        self.ready()
-        self._run = run
-        self._wanted = store.untimed_calls(self._part) if run.kind is Kind.CALLS else {}
-        self._rows_before = len(csv_files.rows(self._file))
-        if run.kind is Kind.CALLS:
-            for batch_size, sizes in self._wanted.items():
-                self._process.write_line(" ".join(map(str, ("calls", batch_size, *sizes))))
-        else:
-            self._process.write_line(f"run {run.batch_size}")
+        self._run, self._folder = run, folder
+        self._pauses.begin()
+        self._rows_before = len(csv_files.rows(self._files.totals))
+        self._process.write_line(f"run {run.batch_size} {run.examples}")
 
     def advance(self, until_s: float) -> bool:
         """Let the process run until then, or until its run is over."""
-        self._tree.resume()
-        try:
-            return self._wait(self._is_over, until_s)
-        finally:
-            self._tree.suspend()
+        with self._pauses.running():
+            return self._wait(lambda: len(csv_files.rows(self._files.totals)) > self._rows_before, until_s)
+
+    def expected_s(self) -> float | None:
+        """Return None: a run is one call, and nobody sees into it."""
+        return None
 
     def finish(self) -> Timed:
-        """Return the run's seconds, or each of its separate calls."""
-        if self._run.kind is Kind.CALLS:
-            calls = tuple(self._timed_calls())
-            return Timed(sum(call.call_s for call in calls), calls=calls)
-        return Timed(float(self._new_rows()[-1]["total_s"]))
+        """Return the run's seconds; its row is in the folder's file."""
+        row = csv_files.rows(self._files.totals)[self._rows_before]
+        total_s = float(row["total_s"])
+        number = 1 if self._name == layout.BASELINE else 2
+        values = self._part.recipe.name, self._run.batch_size, number, self._run.examples, row["total_s"]
+        csv_files.append(self._folder / layout.BASELINE_CSV, layout.BASELINE_COLUMNS, [values])
+        use = self._pauses.begin()
+        resources = {
+            f"{self._name}_cpu_s": use.cpu_s,
+            f"{self._name}_memory_mib": self._trees[0].memory_mib(),
+            f"{self._name}_start_s": self.start_s,
+        }
+        return Timed(total_s, VALID, use, {}, resources)
 
-    def cpu_s(self) -> float:
-        """Return the CPU seconds that the process and its children have used."""
-        return self._tree.cpu_s()
+    def time_calls(self, sizes: Sequence[tuple[int, int]], total_s: float) -> list[dict[str, str]]:
+        """Return rows of separate calls of these numbers of inputs and batch sizes, each beside a reference call.
+
+        ``total_s``: what the run took, of which they take a part. Raises ArmFailed.
+        """
+        before = len(csv_files.rows(self._files.calls))
+        words = " ".join(f"{inputs}:{batch_size}" for inputs, batch_size in sizes)
+        self._process.write_line(f"calls {self._run.batch_size} {CALLS_PART * total_s:.3f} {words}")
+
+        def is_over() -> bool:
+            return any(row["inputs"] == "0" for row in csv_files.rows(self._files.calls)[before:])
+
+        with self._pauses.running():
+            self._wait(is_over, FOREVER)
+        return [row for row in csv_files.rows(self._files.calls)[before:] if row["inputs"] != "0"]
 
     @property
-    def _file(self) -> Path:
-        return self._calls if self._run.kind is Kind.CALLS else self._totals
+    def _process(self) -> Process:
+        assert self._started is not None, "the arm is not ready"
+        return self._started
 
-    def _new_rows(self) -> list[dict[str, str]]:
-        return csv_files.rows(self._file)[self._rows_before :]
+    def _load(self) -> None:
+        """Start a process and wait until it has loaded its model, and answered the example."""
+        self._files.expected.unlink(missing_ok=True)
+        self._stopped_for, began_s = VALID, time.monotonic()
+        self._warmed.clear()
+        self._pauses = Pauses(lambda: self._trees, self._files.stops)
+        self._started = self._start()
+        self._trees = [Tree([self._started])]
+        self._wait(self._files.expected.exists, FOREVER)
+        self.start_s = time.monotonic() - began_s
+        self._pauses.suspend()
 
-    def _timed_calls(self) -> list[DirectCall]:
-        rows = self._new_rows()
-        return [DirectCall(int(row["batch_size"]), int(row["inputs"]), float(row["call_s"])) for row in rows]
+    def _warm(self, batch_size: int) -> _Warm:
+        before = len(csv_files.rows(self._files.cold))
+        self._process.write_line(f"warm {batch_size}")
+        with self._pauses.running():
+            self._wait(lambda: len(csv_files.rows(self._files.cold)) > before, FOREVER)
+        row = csv_files.rows(self._files.cold)[before]
+        cold = Cold(float(row["first_s"]), float(row["steady_s"]), int(row["calls"]))
+        if batch_size not in self._warmed:
+            store.keep_cold(self._part, self._name, batch_size, cold)
+        self._warmed[batch_size] = _Warm(cold.steady_s, float(row["further_s"]))
+        return self._warmed[batch_size]
 
-    def _is_over(self) -> bool:
-        if self._run.kind is not Kind.CALLS:
-            return bool(self._new_rows())
-        wanted = {(batch_size, size) for batch_size, sizes in self._wanted.items() for size in sizes}
-        return wanted <= {call[:2] for call in self._timed_calls()}
+    def check_warm(self, total_s: float, calls: Sequence[Mapping[str, str]]) -> Verdict:
+        """Return whether a run went on as the calls right before it, or the reference calls after it.
+
+        The run is one call, so no block of it can be seen; both have to be much quicker before it counts as cold.
+        """
+        before_s = self._warmed[self._run.batch_size].expected_s(self._run)
+        inputs = sum(int(row["reference_inputs"]) for row in calls)
+        after_s = sum(float(row["reference_s"]) for row in calls) / inputs if inputs else float("inf")
+        expected_s = max(before_s, after_s * self._run.examples)
+        if total_s <= LONGER_THAN_WARM * expected_s or total_s - expected_s <= LONGER_S:
+            return VALID
+        around = f"calls before and after it took {expected_s:.3g} s in proportion"
+        return Verdict("warm", f"the baseline took {total_s:.3g} s where {around}")
 
     def _wait(self, is_reached: Callable[[], bool], until_s: float) -> bool:
         """Return whether that is so by then. Raises ArmFailed if the process ends before, or memory runs out."""
         watch = Watch(self._part.folder)
         while not is_reached():
-            if time.monotonic() >= until_s:
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
                 return False
             self._tick()
-            exit_code = self._process.wait(POLL_S)
+            exit_code = self._process.wait(min(POLL_S, left_s))
             if not self._stopped_for.is_valid:
                 raise ArmFailed(self._stopped_for)
             if exit_code is not None and not is_reached():
@@ -108,21 +209,21 @@ class DirectArm:
         return True
 
 
-def unfinished(path: Path) -> Path:
-    """Return the file that the baseline process itself appends to; the store appends to ``path``."""
-    return path.with_name(path.name + store.UNFINISHED_SUFFIX)
-
-
 @contextmanager
-def direct_arm(part: Part, subject: Subject, tick: Callable[[], None]) -> Iterator[DirectArm]:
-    """Have a baseline process for as long as the ``with`` block lasts; it loads its model meanwhile."""
-    totals, calls = (unfinished(path) for path in (part.baseline_csv, part.direct_calls_csv))
-    for path in (part.expected_json, totals, calls):
-        path.unlink(missing_ok=True)
-    words = [*baseline_command(subject.recipe, subject.python, part.expected_json), "--on-request"]
-    words += ["--examples", str(part.examples or 1), "--csv", str(totals), "--calls-csv", str(calls)]
-    command = Command("baseline", words, part.folder / "baseline.log", subject.environment)
-    with running(command) as process:
-        yield DirectArm(process, part, tick)
-    for path in (totals, calls):
-        path.unlink(missing_ok=True)
+def direct_arm(name: str, part: Part, subject: Subject, tick: Callable[[], None]) -> Iterator[DirectArm]:
+    """Have an arm, and its baseline process once it is asked to be ready, for as long as the ``with`` block lasts."""
+    files = Files(part, name)
+    files.remove()
+    words = [*baseline_command(subject.recipe, subject.python, files.expected), "--on-request"]
+    words += ["--csv", str(files.totals), "--calls-csv", str(files.calls), "--cold-csv", str(files.cold)]
+    variables = {**subject.environment, stops.VARIABLE: str(files.stops)}
+    with ExitStack() as stack:
+
+        def start() -> Process:
+            copies = TemporaryDirectory(prefix="direct-", ignore_cleanup_errors=True)
+            options = ["--copy-to", stack.enter_context(copies)]
+            command = Command("baseline", [*words, *options], part.folder / f"{name}.log", variables)
+            return stack.enter_context(running(command))
+
+        yield DirectArm(name, start, part, tick)
+    files.remove()

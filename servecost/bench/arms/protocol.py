@@ -1,51 +1,37 @@
-"""The seam between an experiment and its two arms: whatever is timed is timed through these calls.
+"""The seam between an experiment and the arms of a pair: whatever is timed is timed through these calls.
 
-Owns the protocol and what an arm returns. An arm runs only within ``ready`` and ``advance``; in between, every process
-of it is stopped, so that it takes nothing from the other arm.
+Owns the protocol and what an arm returns. An arm runs only within ``ready``, ``warm`` and ``advance``; in between,
+every process of it is stopped, so that it takes nothing from the other arm.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
+from servecost.bench.processes.pauses import Use
 from servecost.bench.runs import Run
 from servecost.core.verdicts import VALID, Verdict
-
-FOREVER = float("inf")
-
-
-class DirectCall(NamedTuple):
-    """One separate direct call.
-
-    Attributes:
-        batch_size: what the predictor was given as its batch size.
-        inputs: how many inputs it was called with.
-        call_s: how long it took.
-    """
-
-    batch_size: int
-    inputs: int
-    call_s: float
 
 
 @dataclass(frozen=True)
 class Timed:
-    """What a run amounts to.
+    """What one arm's run amounts to.
 
     Attributes:
-        total_s: the seconds that count; 0 if there are none.
+        total_s: the seconds that count, less all stops; 0 if there are none.
         verdict: whether they do.
-        calls: of a run of separate calls, each of them.
-        elapsed_s: how long the arm was given to run.
-        idle_cpu_s: the CPU seconds that the resting arm used meanwhile.
+        use: when the arm ran, and what it used.
+        facts: what the system has chosen by itself, as numbers by name.
+        resources: what the arm took of the machine, as numbers by name.
     """
 
     total_s: float
     verdict: Verdict = VALID
-    calls: tuple[DirectCall, ...] = ()
-    elapsed_s: float = 0.0
-    idle_cpu_s: float = 0.0
+    use: Use = field(default_factory=Use)
+    facts: dict[str, float] = field(default_factory=dict)
+    resources: dict[str, float] = field(default_factory=dict)
 
 
 class ArmFailed(Exception):
@@ -57,7 +43,7 @@ class ArmFailed(Exception):
 
 
 class Arm(Protocol):
-    """One arm of a comparison, with all its processes."""
+    """One arm of a pair, with all its processes."""
 
     def ready(self) -> list[Any]:
         """Start the arm if it does not run; return its answers to the sample once it can be timed, at rest.
@@ -65,8 +51,14 @@ class Arm(Protocol):
         Raises ArmFailed.
         """
 
-    def begin(self, run: Run) -> None:
-        """Take on a run, which the arm makes in its own processes as it is given time. Raises ArmFailed."""
+    def warm(self, run: Run) -> float:
+        """Work untimed at the run's own batch size until that is steady; return how long the run is expected to take.
+
+        What its first work of that size cost is kept. At rest afterwards. Raises ArmFailed.
+        """
+
+    def begin(self, run: Run, folder: Path) -> None:
+        """Take on a run, whose files are written into ``folder``; the arm has been warmed for it. Raises ArmFailed."""
 
     def advance(self, until_s: float) -> bool:
         """Run until that time of the monotonic clock, or until the run ends; return whether it has ended.
@@ -74,8 +66,8 @@ class Arm(Protocol):
         Every process is stopped afterwards. Raises ArmFailed.
         """
 
+    def expected_s(self) -> float | None:
+        """Return how long all of the run will take by what is done of it, or None if that cannot be seen."""
+
     def finish(self) -> Timed:
         """Return what the run that has ended amounts to. A broken rule is in its verdict; none is raised."""
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds that the arm's processes have used since they were started."""

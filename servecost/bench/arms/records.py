@@ -10,9 +10,13 @@ from pathlib import Path
 
 from servecost.bench.arms.server import Server
 from servecost.bench.runs import Run
-from servecost.core import call_log, csv_files, layout
-from servecost.core.serving import ServerFailed, check_alive
-from servecost.core.verdicts import VALID, Verdict
+from servecost.core import call_log, csv_files, layout, warming
+from servecost.core.serving import CannotAnswer, ServerFailed, check_alive
+from servecost.core.stops import Stops
+from servecost.core.verdicts import UNSENDABLE, VALID, Verdict
+
+# More sizes of calls than these are not timed one by one, but at powers of two, and interpolated.
+SIZES_TIMED = 8
 
 
 @dataclass(frozen=True)
@@ -44,27 +48,55 @@ class RunRecord:
         return cls(content["run"], total_s, content["released_ns"], released_unix_ns, content["rule"])
 
 
-def write_calls(folder: Path, log: list[str], record: RunRecord) -> None:
-    """Write the predictor's calls since the release, if the system logs any; warm-ups came before."""
+def write_calls(folder: Path, log: list[str], record: RunRecord, clock: Stops) -> None:
+    """Write the predictor's calls since the release, less the stops, if the system logs any; warm-ups came before.
+
+    Their times begin at the release, as the run's own: a call is as long as it would have been without stops.
+    """
     logged = [[int(word) for word in line.split(",")] for line in log]
     if logged and record.released_ns is not None:
-        since = [call for call in logged if call[1] >= record.released_ns]
+        zero_ns = clock.active_ns(record.released_ns) - record.released_ns
+        since = [
+            (clock.active_ns(start_ns) - zero_ns, clock.active_ns(end_ns) - zero_ns, *more)
+            for start_ns, end_ns, *more in logged
+            if start_ns >= record.released_ns
+        ]
         csv_files.write_table(folder / layout.CALLS_CSV, call_log.COLUMNS, since)
 
 
-def write_stages(folder: Path, server: Server, record: RunRecord) -> None:
+def write_stages(folder: Path, server: Server, record: RunRecord, clock: Stops) -> None:
     """Write when each of the run's requests reached each stage, in ns since the release, if the system keeps that."""
+    assert record.released_ns is not None
+    wall_ns = record.released_unix_ns - record.released_ns  # what the wall clock is ahead of the monotonic one
+    zero_ns = clock.active_ns(record.released_ns)
     rows = [
-        (each.request_id.rpartition("-")[2], each.stage, round(each.at_s * 1e9) - record.released_unix_ns)
+        (each.request_id.rpartition("-")[2], each.stage, clock.active_ns(round(each.at_s * 1e9) - wall_ns) - zero_ns)
         for each in server.system.stages(server.served, record.run)
     ]
     if rows:
         csv_files.write_table(folder / layout.SERVER_STAGES_CSV, layout.SERVER_STAGES_COLUMNS, rows)
 
 
+def call_sizes(folder: Path) -> list[tuple[int, int]]:
+    """Return the numbers of inputs, and the batch sizes, of the predictor's calls in a run: all, or a grid of many."""
+    made: dict[int, set[int]] = {}
+    for row in csv_files.rows(folder / layout.CALLS_CSV):
+        made.setdefault(int(row["batch_size"]), set()).add(int(row["inputs"]))
+    return [(size, batch_size) for batch_size, sizes in sorted(made.items()) for size in grid(sizes)]
+
+
+def grid(sizes: Collection[int]) -> list[int]:
+    """Return the sizes to time: all of a few, else the least, the most, and the powers of two between."""
+    if len(sizes) <= SIZES_TIMED:
+        return sorted(sizes)
+    least, most = min(sizes), max(sizes)
+    return sorted({least, most, *(2**n for n in range(most.bit_length()) if least < 2**n < most)})
+
+
 def failure_of(error: ServerFailed) -> Verdict:
     """Return a server's failure as a verdict, its message in one line."""
-    return Verdict("server", " | ".join(line for line in str(error).splitlines() if line.strip()))
+    rule = UNSENDABLE if isinstance(error, CannotAnswer) else "server"
+    return Verdict(rule, " | ".join(line for line in str(error).splitlines() if line.strip()))
 
 
 def check_lives(server: Server) -> Verdict:
@@ -95,6 +127,26 @@ def check_calls(folder: Path, run: Run, server: Server, record: RunRecord | None
     if inputs != run.examples:
         return Verdict("calls", f"the predictor was called with {inputs} inputs for {run.examples} examples")
     return VALID
+
+
+def check_warm(folder: Path) -> Verdict:
+    """Return whether a run was warm from its beginning, by what the predictor's calls took.
+
+    The run is cut into ten blocks of equal numbers of inputs, by when the predictor's calls had them done. A run with
+    few requests for each user is a burst, whose first block says nothing.
+    """
+    content = json.loads((folder / layout.LOCUST_RUN_JSON).read_text())
+    if warming.is_burst(content["requests"], content["users"]):
+        return VALID
+    calls = [
+        (int(row["start_ns"]), int(row["end_ns"]), int(row["inputs"]))
+        for row in csv_files.rows(folder / layout.CALLS_CSV)
+    ]
+    blocks = warming.blocks_of(content["released_ns"], calls)
+    if not warming.began_cold(blocks):
+        return VALID
+    median_s = warming.median(blocks)
+    return Verdict("warm", f"by its calls, the first tenth took {blocks[0]:.3g} s, the median tenth {median_s:.3g} s")
 
 
 def first_broken(verdicts: list[Verdict], tolerated: Collection[str] = ()) -> Verdict:

@@ -1,62 +1,84 @@
-"""The served arm of a part: a server, and one Locust for each run.
+"""The served arm of a part: a server, and the Locust that stays beside it.
 
-Owns Locust's command line, what is kept of the server's own records beside a run, and the verdict on the run.
+Owns what is kept of the server's own records beside a run, and the verdict on the run.
 """
 
 import json
-import re
-import sys
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from servecost.bench import conditions, store
+from servecost.bench import store
 from servecost.bench.arms.protocol import ArmFailed, Timed
 from servecost.bench.arms.records import (
     RunRecord,
     check_calls,
     check_lives,
     check_server,
+    check_warm,
     failure_of,
     first_broken,
     write_calls,
     write_stages,
 )
+from servecost.bench.arms.resident import Load, ResidentLocust
 from servecost.bench.arms.server import Server
 from servecost.bench.arms.server_on_demand import ServerOnDemand
 from servecost.bench.conditions import Subject
-from servecost.bench.processes.process import Command, Process
-from servecost.bench.processes.tree import Tree
+from servecost.bench.processes.pauses import Pauses
+from servecost.bench.processes.tree import MIB, Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.runs import Part, Run
-from servecost.bench.scripts import script_of
-from servecost.core import answers, layout
+from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.turns import FOREVER
+from servecost.core import answers, layout, stops, systems
 from servecost.core.serving import ServerFailed
 from servecost.core.verdicts import VALID, Verdict
+from servecost.core.warming import Cold
 
-POLL_S = 0.1
+POLL_S = 0.02
+COUNT_S = 5.0  # so often the server's processes are counted in a run: a client may wait long for one that has ended
+IDLE_S = 1.0  # for so long a server that has nothing to do is watched
+
+
+@dataclass
+class _Standing:
+    """A server and the Locust beside it, and what they have met.
+
+    Attributes:
+        server: the server.
+        locust: sends requests to it.
+        pauses: stops and continues both.
+        met: the batch sizes whose first request is behind it.
+        idle_cpu: what the server uses when it has nothing to do, as a part of a core.
+    """
+
+    server: Server
+    locust: ResidentLocust
+    pauses: Pauses
+    met: set[int] = field(default_factory=set)
+    idle_cpu: float = 0.0
 
 
 @dataclass
 class _UnderWay:
-    """A run under way: its server as it was at the beginning, and its Locust once that has been started."""
+    """A run under way, and its server as it was at the beginning."""
 
     run: Run
     folder: Path
-    server: Server
     members: set[tuple[int, float]]
     calls_before: int
     log_sizes: dict[Path, int]
     watch: Watch
-    locust: Process | None = None
+    is_released: bool = False
     verdict: Verdict = VALID
 
 
 class ServedArm:
-    """A server and the load on it, stopped except while a run of it is due."""
+    """A server and the load on it, stopped except while it is warmed or a run of it is due."""
 
     def __init__(
         self, part: Part, subject: Subject, request_timeout_s: int, server: ServerOnDemand, tick: Callable[[], None]
@@ -64,157 +86,225 @@ class ServedArm:
         """``request_timeout_s``: after which a request has failed; ``tick`` is called often."""
         self._part, self._subject, self._timeout_s = part, subject, request_timeout_s
         self._servers, self._tick = server, tick
+        self._standing: _Standing | None = None
         self._now: _UnderWay | None = None
+        self._fails_at_largest = False
+        self._counted_s = 0.0
 
     def ready(self) -> list[Any]:
-        """Start the server if none runs; return the answers that it has given correctly, once it is at rest."""
-        self._server().tree.suspend()
+        """Start the server if none runs, and have it meet the largest batch; return the answers that it has given."""
+        self._ready()
         return answers.read(self._part.expected_json)
 
-    def begin(self, run: Run) -> None:
-        """Make a folder for the run, and note what the server has done so far."""
-        server = self._server()
-        folder = store.unfinished_folder(run)
-        folder.mkdir(parents=True)
-        self._now = _UnderWay(
-            run,
-            folder,
-            server,
-            server.tree.members(),
-            len(server.calls()),
-            {process.log: process.log.stat().st_size for process in server.processes},
-            Watch(folder),
-        )
+    def warm(self, run: Run) -> float:
+        """Have Locust send untimed requests of the run until they are steady, and hold the run."""
+        standing = self._ready()
+        log = standing.locust.process.log
+        before = log.stat().st_size
+        try:
+            cold = self._warm(standing, run.batch_size, run.concurrency, run.examples)
+        except ArmFailed as error:
+            folder = store.unfinished_folder(run)
+            standing.locust.hand_over(folder)
+            keep_end(log, before, folder / log.name)
+            kept_at = store.final_folder(run, error.verdict) / log.name
+            raise ArmFailed(Verdict(error.verdict.rule, f"{error.verdict.reason} (log: {kept_at})")) from error
+        return cold.steady_s * run.examples / run.batch_size
+
+    def begin(self, run: Run, folder: Path) -> None:
+        """Note what the server has done so far."""
+        standing = self._ready()
+        server = standing.server
+        standing.pauses.begin()
+        logs = [process.log for process in (*server.processes, standing.locust.process)]
+        sizes = {log: log.stat().st_size for log in logs}
+        self._now = _UnderWay(run, folder, server.tree.members(), len(server.calls()), sizes, Watch(folder))
 
     def advance(self, until_s: float) -> bool:
-        """Let the server and Locust run until then, or until Locust ends; a server that ends, ends the run."""
-        now = self._under_way
-        now.server.tree.resume()
-        if now.locust is None:
-            now.locust = Process(self._locust_command(now))
-        load = Tree([now.locust])
-        load.resume()
-        try:
-            while now.locust.wait(POLL_S) is None:
-                self._tick()
-                if not (verdict := self._look(now)).is_valid:
-                    now.verdict = verdict
-                    now.locust.end()
-                    return True
-                if time.monotonic() >= until_s:
-                    return False
-            return True
-        finally:
-            load.suspend()
-            now.server.tree.suspend()
+        """Let the server and Locust run until then, or until the run is over; a server that ends, ends the run."""
+        now, standing = self._under_way, self._ready()
+        with standing.pauses.running():
+            if not now.is_released:
+                standing.locust.release()
+                now.is_released = True
+            return self._wait(standing, standing.locust.run_json.exists, until_s)
+
+    def expected_s(self) -> float | None:
+        """Return how long all of the run will take, by when the predictor had so many of its inputs done."""
+        now, standing = self._under_way, self._ready()
+        calls = [line.split(",") for line in standing.server.calls(now.calls_before)]
+        if not calls:
+            return None
+        done = sum(int(inputs) for _, _, inputs, _ in calls)
+        return standing.pauses.use.ran_s(int(calls[-1][1])) * now.run.examples / done
 
     def finish(self) -> Timed:
-        """Return the run's seconds and the verdict on it, with all its files in its unfinished folder."""
-        now, self._now = self._under_way, None
-        assert now.locust is not None
+        """Return the run's seconds and the verdict on it, with all its files in its folder."""
+        now, standing = self._under_way, self._ready()
+        server = standing.server
+        self._now = None
+        use = standing.pauses.begin()
+        standing.locust.hand_over(now.folder)
         verdict = now.verdict if not now.verdict.is_valid else self._verdict_of_load(now)
-        now.locust.end()
         self._keep_logs(now)
         record = RunRecord.read(now.folder)
-        kept = self._keep_records(now, record) if record is not None and record.released_ns is not None else VALID
-        calls = check_calls(now.folder, now.run, now.server, record)
-        verdict = first_broken([verdict, check_server(now.server, now.members), calls, kept], self._part.tolerated)
-        self._write_manifest(now, verdict)
+        is_recorded = record is not None and record.released_ns is not None
+        kept = self._keep_records(standing, now, record) if record and is_recorded else VALID
+        checks = [check_server(server, now.members), check_calls(now.folder, now.run, server, record), kept]
+        if record and is_recorded:
+            checks.append(check_warm(now.folder))
+        verdict = first_broken([verdict, *checks], self._part.tolerated)
+        resources = {
+            **now.watch.found(),
+            "server_cpu_s": use.cpu_s,
+            "server_memory_mib": server.tree.memory_mib(),
+            "server_start_s": server.start_s,
+            "server_processes": len(now.members),
+            "server_idle_cpu": standing.idle_cpu,
+            "request_mib": self._request_mib(now.run.batch_size),
+        }
         if not verdict.is_lasting:
-            self._servers.end()  # a server under which a rule was broken serves no other run
-        return Timed(record.total_s if record else 0.0, verdict)
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds that the server has used; 0 without one."""
-        server = self._servers.current
-        return server.tree.cpu_s() if server else 0.0
+            self.end()  # a server under which a rule was broken serves no other run
+        return Timed(record.total_s if record else 0.0, verdict, use, dict(server.facts), resources)
 
     def end(self) -> None:
         """End Locust and the server."""
-        if self._now is not None and self._now.locust is not None:
-            self._now.locust.end()
+        standing, self._standing, self._now = self._standing, None, None
+        if standing is not None:
+            standing.pauses.resume()
+            standing.locust.end()
+            shutil.rmtree(standing.locust.folder, ignore_errors=True)
         self._servers.end()
+
+    def _request_mib(self, batch_size: int) -> float:
+        """Return the size of a request's body."""
+        recipe, system = self._part.recipe, systems.load(self._part.system)
+        return len(system.wire(recipe.input_type).body(recipe.inputs.take(batch_size)).content) / MIB
 
     @property
     def _under_way(self) -> _UnderWay:
         assert self._now is not None, "no run was begun"
         return self._now
 
-    def _server(self) -> Server:
+    def _ready(self) -> _Standing:
+        """Return the server and Locust, at rest; a new server has met the largest batch."""
+        if self._standing is None:
+            standing = self._start()
+            if standing.server.system.calls_predictor and not self._fails_at_largest:
+                try:
+                    self._meet_largest(standing)
+                except ArmFailed:  # the runs of that size will say so
+                    self.end()
+                    self._fails_at_largest = True
+                    self._start()
+        assert self._standing is not None
+        return self._standing
+
+    def _meet_largest(self, standing: _Standing) -> None:
+        """Have the server answer one request of the largest batch size, untimed."""
+        self._warm(standing, self._part.largest_batch_size, 1, self._part.largest_batch_size)
+        with standing.pauses.running():
+            standing.locust.release()
+            self._wait(standing, standing.locust.run_json.exists, FOREVER)
+
+    def _start(self) -> _Standing:
+        """Start a server and a Locust beside it; return them at rest."""
         try:
-            return self._servers.get()
+            server = self._servers.get()
         except ServerFailed as error:
             raise ArmFailed(failure_of(error)) from error
+        part = self._part
+        folder = part.folder / ("locust" + store.UNFINISHED_SUFFIX)
+        locust = ResidentLocust(part.recipe, folder, part.expected_json, self._subject.environment)
+        trees = [server.tree, Tree([locust.process])]
+        self._standing = standing = _Standing(server, locust, Pauses(lambda: trees, locust.stops_csv))
+        locust.wait_until_up(self._tick)
+        standing.idle_cpu = idle_cpu(server.tree)
+        standing.pauses.suspend()
+        return standing
 
-    def _look(self, now: _UnderWay) -> Verdict:
-        verdict = check_lives(now.server)
-        return verdict if not verdict.is_valid else now.watch.look()
+    def _warm(self, standing: _Standing, batch_size: int, users: int, examples: int) -> Cold:
+        """Have Locust prepare a run and hold it. Raises ArmFailed if it cannot."""
+        locust = standing.locust
+        with standing.pauses.running():
+            load = Load(standing.server.address, self._part.system, users, batch_size, examples, self._timeout_s)
+            locust.start(load)
+            self._wait(standing, lambda: locust.warm_json.exists() or locust.run_json.exists(), FOREVER)
+        if not locust.warm_json.exists():
+            content = json.loads(locust.run_json.read_text())
+            raise ArmFailed(Verdict(content["rule"], content["reason"]))
+        content = json.loads(locust.warm_json.read_text())
+        cold = Cold(content["first_s"], content["steady_s"], content["calls"])
+        if batch_size not in standing.met and self._part.kind is not Kind.LOAD:
+            standing.met.add(batch_size)
+            store.keep_cold(self._part, layout.SERVED, batch_size, cold)
+        return cold
+
+    def _wait(self, standing: _Standing, is_reached: Callable[[], bool], until_s: float) -> bool:
+        """Return whether that is so by then; a run whose server or machine fails is over at once, with a verdict."""
+        while not is_reached():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._tick()
+            if not (verdict := self._look(standing)).is_valid:
+                if self._now is None:
+                    raise ArmFailed(verdict)
+                self._now.verdict = verdict
+                return True
+            time.sleep(min(POLL_S, left_s))
+        return True
+
+    def _look(self, standing: _Standing) -> Verdict:
+        if not (verdict := check_lives(standing.server)).is_valid:
+            return verdict
+        if standing.locust.process.exit_code is not None:
+            return Verdict("interrupted", standing.locust.process.explain_end())
+        if self._now is None:
+            return VALID
+        if time.monotonic() - self._counted_s > COUNT_S:
+            self._counted_s = time.monotonic()
+            if not (verdict := check_server(standing.server, self._now.members)).is_valid:
+                return verdict
+        return self._now.watch.look()
 
     def _verdict_of_load(self, now: _UnderWay) -> Verdict:
-        """Return Locust's own verdict; without one, why Locust ended. Logs are named by where they will be kept."""
-        assert now.locust is not None
-        path = now.folder / layout.LOCUST_RUN_JSON
-        content = json.loads(path.read_text()) if path.exists() else {}
-        if content and (content["rule"] or now.locust.exit_code == 0):
-            place = store.final_folder(now.run, Verdict(content["rule"]))
-            return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
-        named = re.match(r"INVALID\(([a-z-]+)\)", now.locust.last_lines(1))
-        reason = now.locust.explain_end().replace(str(now.folder), str(store.failed_folder(now.run)))
-        return Verdict(named[1] if named else "interrupted", reason)
+        """Return Locust's own verdict. The log is named by where it will be kept."""
+        content = json.loads((now.folder / layout.LOCUST_RUN_JSON).read_text())
+        place = store.final_folder(now.run, Verdict(content["rule"]))
+        return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
 
-    def _keep_records(self, now: _UnderWay, record: RunRecord) -> Verdict:
+    def _keep_records(self, standing: _Standing, now: _UnderWay, record: RunRecord) -> Verdict:
         """Write the calls and stages of a run; return why the system's own record of stages cannot be read, if so."""
-        write_calls(now.folder, now.server.calls(now.calls_before), record)
-        now.server.tree.resume()  # a server that was stopped in the middle of a write may hold a lock on its records
+        clock = stops.read(standing.locust.stops_csv)
+        write_calls(now.folder, standing.server.calls(now.calls_before), record, clock)
+        standing.pauses.resume()  # a server that was stopped in the middle of a write may hold a lock on its records
         try:
-            write_stages(now.folder, now.server, record)
+            write_stages(now.folder, standing.server, record, clock)
         except Exception as error:  # noqa: BLE001  # a system's own code may raise anything, and costs its run alone
             return Verdict("server", f"its record of stages cannot be read: {type(error).__name__}: {error}")
         finally:
-            now.server.tree.suspend()
+            standing.pauses.suspend()
         return VALID
 
     def _keep_logs(self, now: _UnderWay) -> None:
         for log, size in now.log_sizes.items():
-            with log.open("rb") as file:
-                file.seek(size)
-                (now.folder / f"server-{log.name}").write_bytes(file.read())
+            name = log.name if log.name == "locust.log" else f"server-{log.name}"
+            keep_end(log, size, now.folder / name)
 
-    def _write_manifest(self, now: _UnderWay, verdict: Verdict) -> None:
-        conditions.write(
-            now.folder,
-            self._subject,
-            names=layout.RUN_FILES,
-            arm="served",
-            round=self._part.round,
-            system=self._part.system,
-            server=now.server.facts,
-            resources=now.watch.found(),
-            batch_size=now.run.batch_size,
-            concurrency=now.run.concurrency,
-            examples=now.run.examples,
-            verdict=asdict(verdict),
-        )
 
-    def _locust_command(self, now: _UnderWay) -> Command:
-        options = {
-            "-f": script_of("locustfiles", self._part.recipe),
-            "--users": now.run.concurrency,
-            "--batch-size": now.run.batch_size,
-            "--examples": now.run.examples,
-            "--request-timeout": self._timeout_s,
-            "--system": self._part.system,
-            "--host": now.server.address,
-            "--csv": now.folder / layout.LOCUST_PREFIX,
-        }
-        words = [str(word) for option in options.items() for word in option]
-        environment = {
-            **self._subject.environment,
-            "EXPECTED_ANSWERS": str(self._part.expected_json),
-            "RECIPE": str(self._part.recipe.folder),
-        }
-        program = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
-        return Command("locust", [*program, *words], now.folder / "locust.log", environment)
+def idle_cpu(tree: Tree) -> float:
+    """Return the part of a core that processes use now, when nobody asks them for anything."""
+    before_s, began_s = tree.cpu_s(), time.monotonic()
+    time.sleep(IDLE_S)
+    return (tree.cpu_s() - before_s) / (time.monotonic() - began_s)
+
+
+def keep_end(log: Path, size: int, path: Path) -> None:
+    """Write to ``path`` what has been added to a log since it had that size."""
+    with log.open("rb") as file:
+        file.seek(size)
+        path.write_bytes(file.read())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Owns a server's life in the bench. The order of its start is ``servecost.core.se
 """
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ class ServerSpec:
         if self.port is not None:
             ports = (self.port, *ports[1:])
         settings = {**self.system.settings, **self.settings}
-        return Served(copy, self.python, self.listen, ports, self.request_timeout_s, settings)
+        input_type = self.recipe.input_type
+        return Served(copy, self.python, self.listen, ports, self.request_timeout_s, settings, input_type)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Server:
         processes: the commands that were started for it.
         facts: what the system has chosen by itself.
         tree: all of its processes.
+        start_s: the seconds from the start of its first process to its first right answer.
     """
 
     system: System
@@ -69,6 +72,7 @@ class Server:
     processes: list[Process]
     facts: dict[str, float]
     tree: Tree
+    start_s: float = 0.0
 
     @property
     def address(self) -> str:
@@ -79,15 +83,6 @@ class Server:
         """Return the log of the predictor's calls from line ``first`` on; empty if the system calls none."""
         log = self.served.copy / call_log.LOG
         return log.read_text().splitlines()[first:] if log.exists() else []
-
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
-        """Stop the server's processes for as long as the ``with`` block lasts."""
-        self.tree.suspend()
-        try:
-            yield
-        finally:
-            self.tree.resume()
 
 
 @contextmanager
@@ -106,9 +101,13 @@ def serve(
 
         def start(process: ServerProcess) -> Process:
             variables, log = {**spec.environment, **process.environment}, spec.logs / f"{process.name}.log"
-            command = Command(process.name, process.command, log, variables, process.folder)
+            command = Command(
+                process.name, process.command, log, variables, process.folder, stop_signal=process.stop_signal
+            )
             processes.append(stack.enter_context(running(command)))
             return processes[-1]
 
+        began_s = time.monotonic()
         serving.start(spec.system, served, spec.recipe, expected, serving.Launcher(start, tick))
-        yield Server(spec.system, served, processes, spec.system.facts(served), Tree(processes))
+        start_s = time.monotonic() - began_s
+        yield Server(spec.system, served, processes, spec.system.facts(served), Tree(processes), start_s)

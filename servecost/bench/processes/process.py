@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from servecost.core.reasons import reason_in
 from servecost.core.serving import Running
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -31,6 +32,8 @@ class Command:
         environment: the variables that it needs besides the inherited ones.
         log: the file that its output is appended to.
         folder: the folder that it is started in; this process's own if None.
+        not_inherited: of the inherited variables, those whose names begin so are left out; none if empty.
+        stop_signal: by which it is asked to end.
     """
 
     name: str
@@ -38,6 +41,15 @@ class Command:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    not_inherited: str = ""
+    stop_signal: int = signal.SIGTERM
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """All variables of its process."""
+        out = self.not_inherited
+        inherited = {name: value for name, value in os.environ.items() if not (out and name.startswith(out))}
+        return {**inherited, "PYTHONUNBUFFERED": "1", **self.environment}
 
 
 class Process(Running):
@@ -49,12 +61,12 @@ class Process(Running):
         self.log = command.log
         with command.log.open("ab") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(KEEPER), *command.words],
+                [sys.executable, "-S", "-E", str(KEEPER), str(int(command.stop_signal)), *command.words],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=command.folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **command.environment},
+                env=command.variables,
                 start_new_session=True,  # Ctrl-C reaches the bench alone, which then ends its processes in order
             )
 
@@ -107,8 +119,9 @@ class Process(Running):
         return f"last lines of {self.log}:\n{self.last_lines()}"
 
     def explain_end(self) -> str:
-        """Return in one line why the command ended: the last line of its log, and the log's path."""
-        return f"{self.name} {self.describe_end()}: {self.last_lines(1) or 'it printed nothing'} (log: {self.log})"
+        """Return in one line why the command ended, by its log, and the log's path."""
+        printed = self.log.read_text(errors="replace")
+        return f"{self.name} {self.describe_end()}: {reason_in(printed)} (log: {self.log})"
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class RemoteWorkers:
         self._watching = gevent.spawn(self._watch)
         return list(self._workers)
 
+    def warm(self, users: Mapping[str, int]) -> None:
+        """Let so many users of each of these workers send one untimed request each."""
+        for worker, count in users.items():
+            self._send(worker, messages.Warm(count))
+
     def release(self, leases: Mapping[str, Lease]) -> int:
         """Start the clock and let the users of all workers begin."""
         released_ns = time.perf_counter_ns()
@@ -135,7 +140,11 @@ class RemoteWorkers:
         received_ns = time.perf_counter_ns()
         run, message = messages.unpack(msg.data)
         if run == self._run and msg.node_id in self._workers:
-            self._handle(msg.node_id, message, received_ns)
+            try:
+                self._handle(msg.node_id, message, received_ns)
+            except Exception as error:  # noqa: BLE001  # Locust would only log it, and the run wait for what was lost
+                kind = messages.name_of(message)
+                self._report_lost(msg.node_id, f"sent a message '{kind}' that failed: {type(error).__name__}: {error}")
 
     def _handle(self, worker: str, message: messages.Sent | messages.Unknown, received_ns: int) -> None:
         events = self._events
@@ -150,6 +159,9 @@ class RemoteWorkers:
             case messages.Refused(verdict, is_misuse):
                 reason = f"{verdict.reason} (from {self._describe(worker)})"
                 events.on_refused(worker, Verdict(verdict.rule, reason), is_misuse)
+            case messages.Warmed(requests, span_ns, failure):
+                whose = f"{failure} (from {self._describe(worker)})" if failure else ""
+                events.on_warmed(worker, requests, span_ns, whose)
             case messages.RequestsLow():
                 events.on_requests_low(worker)
             case messages.Abandoned():

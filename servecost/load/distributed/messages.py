@@ -29,6 +29,13 @@ class Prepare:
 
 
 @dataclass(frozen=True)
+class Warm:
+    """Lets so many of a worker's users send one untimed request each."""
+
+    users: int
+
+
+@dataclass(frozen=True)
 class Release:
     """Lets a worker's users begin with their first requests."""
 
@@ -74,7 +81,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class UsersReady:
-    """Reports how many users of the worker are connected and warm."""
+    """Reports how many users of the worker are connected and have been answered."""
 
     users: int
 
@@ -85,6 +92,15 @@ class Refused:
 
     verdict: Verdict
     is_misuse: bool
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """Reports that the untimed requests have ended: how many, how long that took, and what went wrong, if anything."""
+
+    requests: int
+    span_ns: int
+    failure: str
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,7 @@ class Unknown:
 
 Sent = (
     Prepare
+    | Warm
     | Release
     | Supply
     | Abandon
@@ -144,6 +161,7 @@ Sent = (
     | Failed
     | UsersReady
     | Refused
+    | Warmed
     | RequestsLow
     | Abandoned
     | Progress

@@ -12,11 +12,12 @@ from locust.runners import WorkerRunner
 
 from servecost.core.recipe import Recipe
 from servecost.core.verdicts import Verdict
-from servecost.load import cpu_use
+from servecost.load import active_clock, cpu_use
 from servecost.load.distributed import messages
 from servecost.load.distributed.master_end import SAME_VERSION
 from servecost.load.distributed.messages import MESSAGE
 from servecost.load.run_spec import LoadUser, RunSpec, attach
+from servecost.load.waves import Wave
 from servecost.load.worker_share import WorkerShare
 
 PROGRESS_S = 1.0
@@ -44,6 +45,11 @@ class WorkerEnd:
     def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
         """Send the master the reason why the run cannot be made."""
         self._send(messages.Refused(verdict, is_misuse))
+
+    def on_warmed(self, wave: Wave) -> None:
+        """Tell the master that a wave is over, and how long it took on this process's clock."""
+        span_ns = active_clock.OWN.between_ns(wave.begun_ns, wave.ended_ns)
+        self._send(messages.Warmed(wave.requests, span_ns, wave.failure))
 
     def on_requests_low(self) -> None:
         """Ask the master for more requests."""
@@ -73,6 +79,13 @@ class WorkerEnd:
 
     def _on_message(self, msg: Any, **_: Any) -> None:
         run, message = messages.unpack(msg.data)
+        try:
+            self._take(run, message)
+        except Exception as error:  # noqa: BLE001  # Locust would only log it, and the master wait for an answer
+            kind = messages.name_of(message)
+            self._send_about(run, messages.Failed(f"failed at '{kind}': {type(error).__name__}: {error}"))
+
+    def _take(self, run: str, message: messages.Sent | messages.Unknown) -> None:
         match message:
             case messages.Prepare(spec):
                 self._prepare(spec)
@@ -84,6 +97,8 @@ class WorkerEnd:
 
     def _handle(self, message: messages.Sent, share: WorkerShare) -> None:
         match message:
+            case messages.Warm(users):
+                share.waves.begin(users, time.perf_counter_ns())
             case messages.Release(lease):
                 self._before = cpu_use.read()
                 share.release(lease, time.perf_counter_ns())

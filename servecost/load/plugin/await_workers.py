@@ -14,6 +14,7 @@ from locust.runners import MasterRunner
 
 from servecost.core.verdicts import Verdict
 from servecost.load.outcome import FAILED
+from servecost.load.plugin import ctrl_c
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,6 +40,7 @@ class AwaitWorkers:
         for handler in self._handlers:
             handler.cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        ctrl_c.install()
 
     def _give_up(self, why: str) -> NoReturn:
         connected = len(self._runner.clients.ready)

@@ -23,21 +23,28 @@ from servecost.core.layout import (
     SCHEMA_VERSION,
     TOTAL,
 )
-from servecost.load.ledger import Ledger
 from servecost.load.outcome import Outcome
 
 
 def log_run(environment: Environment, outcome: Outcome) -> None:
-    """Log the run's wall time in ms as an entry of its own in Locust's statistics, which Aggregated leaves out."""
+    """Log the run's total in ms as an entry of its own in Locust's statistics, which Aggregated leaves out."""
     entry = environment.stats.get(str(outcome.name), RUN_TYPE)
-    entry.log(outcome.wall_ns / 1e6, 0)  # type: ignore[arg-type]  # annotated int, but floats are what Locust logs
+    entry.log((outcome.times.total_ns or 0) / 1e6, 0)  # type: ignore[arg-type]  # annotated int, but floats are what Locust logs
     if not outcome.is_valid:
         entry.log_error(None)
 
 
-def write_requests(prefix: str, ledger: Ledger) -> None:
+def write_run_files(environment: Environment, prefix: str, outcome: Outcome) -> None:
+    """Write all files of a run, the one with its verdict last: once it is there, all of them are."""
+    write_requests(prefix, outcome)
+    write_ledger(prefix, outcome)
+    write_final_stats(environment, prefix)
+    write_run(prefix, outcome)
+
+
+def write_requests(prefix: str, outcome: Outcome) -> None:
     """Write a row for each request, in order: its times are unrounded, in ns since the release reached its worker."""
-    rows = ((record.request, worker, *record[1:]) for worker, record in ledger.records())
+    rows = ((record.request, worker, *record[1:]) for worker, record in outcome.times.records())
     csv_files.write_table(Path(prefix + REQUESTS_SUFFIX), REQUESTS_COLUMNS, rows)
 
 
@@ -50,12 +57,13 @@ def ledger_rows(outcome: Outcome) -> Iterator[tuple[object, ...]]:
     """Yield the rows of a run's ledger, by LEDGER_COLUMNS."""
     ledger, count = outcome.ledger, outcome.ledger.server_count
     for number, entry in enumerate(ledger.entries.values()):
-        span_s = "" if entry.span_ns is None else entry.span_ns / 1e9
+        span_ns = outcome.times.span_ns(entry)
+        span_s = "" if span_ns is None else span_ns / 1e9
         shares = ("", "") if entry.cpu_use is None else (entry.cpu_use.cpu_share, entry.cpu_use.wait_share)
         yield (number, entry.name, entry.users, *entry.tally, span_s, *shares, "", "", "", entry.fault)
-    wall_s = outcome.wall_ns / 1e9 if outcome.is_answered else ""
+    total_s = "" if outcome.total_s is None else outcome.total_s
     server = ("", "", "") if count.requests is None else (count.requests, count.least, count.most)
-    yield (TOTAL, "", ledger.users, *ledger.total, wall_s, "", "", *server, outcome.verdict.reason)
+    yield (TOTAL, "", ledger.users, *ledger.total, total_s, "", "", *server, outcome.verdict.reason)
 
 
 def write_run(prefix: str, outcome: Outcome) -> None:
@@ -66,7 +74,8 @@ def write_run(prefix: str, outcome: Outcome) -> None:
         "name": str(outcome.name),
         **asdict(outcome.name),
         "requests": outcome.load.requests,
-        "total_s": outcome.wall_ns / 1e9 if outcome.is_answered else None,
+        "total_s": outcome.total_s,
+        "mean_in_flight": outcome.times.mean_in_flight,
         "released_ns": outcome.released_ns,  # on this machine's monotonic clock
         "released_unix_ns": outcome.released_unix_ns,
         "clock_step_ns": outcome.clock_step_ns,
@@ -77,10 +86,10 @@ def write_run(prefix: str, outcome: Outcome) -> None:
 
 
 def write_final_stats(environment: Environment, prefix: str) -> None:
-    """Write Locust's statistics once more, at the very end.
+    """Write Locust's statistics once more, at the very end of a run.
 
     Locust writes its CSV files once a second and not when it ends: the last second of a run would be missing. The
-    files are replaced, so that Locust's buffers, written later, reach only the files that were there before.
+    files are replaced, so that what Locust writes later reaches only the files that were there before.
     """
     stats = StatsCSV(environment, PERCENTILES_TO_REPORT)
     csv_files.replace(Path(prefix + "_stats.csv"), lambda file: stats.requests_csv(csv.writer(file)))

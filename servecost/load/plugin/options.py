@@ -4,16 +4,18 @@ No option names a file or a command: Locust's web interface accepts every option
 """
 
 import sys
+from argparse import Namespace
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
+from locust import User
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import Runner, WorkerRunner
 
 from servecost.core import systems
 from servecost.core.options import at_least
-from servecost.core.overhead import EXAMPLES, WARM_UPS
+from servecost.core.overhead import EXAMPLES
 from servecost.core.system import LOOPBACK
 
 # Locust itself warns that faster spawning "is known to sometimes cause issues".
@@ -38,7 +40,7 @@ class Number(NamedTuple):
 NUMBERS = {
     "batch_size": Number(1, 1, "Examples in one request"),
     "examples": Number(1, EXAMPLES, "Examples in the run"),
-    "warm_ups": Number(0, WARM_UPS, "Untimed requests of one example that each user sends first"),
+    "warm_ups": Number(0, 1, "Untimed requests of one example that each user sends first; 0 for no warm-up at all"),
     "request_timeout": Number(1, 1800, "Seconds to wait for an answer"),
 }
 SYSTEM = "system"
@@ -57,6 +59,10 @@ def add_arguments(parser: LocustArgumentParser, **_: Any) -> None:
     default = systems.default()
     help_text = f"System that serves the recipe; default {default}"
     parser.add_argument("--" + SYSTEM, choices=systems.available(), default=default, help=help_text)
+    help_text = "A further name by which the web interface is reached, besides localhost and addresses; repeatable"
+    parser.add_argument("--web-name", action="append", default=[], include_in_web_ui=False, help=help_text)
+    help_text = "Let the web interface choose another server than the given --host"
+    parser.add_argument("--any-host", action="store_true", include_in_web_ui=False, help=help_text)
 
 
 def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
@@ -66,6 +72,8 @@ def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
     if len(environment.user_classes) != 1:
         names = ", ".join(user_class.__name__ for user_class in environment.user_classes)
         stop(f"a run has one user class, but these are loaded: {names}; name one of them on the command line")
+    if not _has_task(environment.user_classes[0], options):
+        stop("argument -T/--tags, -E/--exclude-tags: no task is left, so the users would send nothing; leave it out")
     environment.reset_stats = False  # it would drop requests from the counts, and there is no ramp-up to forget
     if isinstance(runner, WorkerRunner):
         return  # the master has the options
@@ -77,10 +85,20 @@ def check(environment: Environment, runner: Runner | None, **_: Any) -> None:
         options.spawn_rate = min(options.num_users or SPAWN_RATE_MAX, SPAWN_RATE_MAX)
 
 
+def _has_task(user_class: type[User], options: Namespace) -> bool:
+    """Return whether Locust's filter by tags leaves the users a task."""
+    wanted, unwanted = set(options.tags or ()), set(options.exclude_tags or ())
+    tags: list[set[str]] = [getattr(each, "locust_tag_set", set()) for each in user_class.tasks]
+    return any((not wanted or wanted & own) and not unwanted & own for own in tags)
+
+
 def is_address(host: str | None) -> bool:
     """Return whether ``host`` is an address that a user can connect to."""
-    parts = urlsplit(host or "")
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    try:
+        parts = urlsplit(host or "")
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        return False
 
 
 def stop(message: str) -> NoReturn:

@@ -90,7 +90,7 @@ def add_tab(web_ui: WebUI, conductor: Conductor) -> None:
 
 def row_of(number: int, outcome: Outcome, baseline_s: float | None) -> Row:
     """Return the row of a run; a value that is unknown or not valid is a word, never a number."""
-    served_s = per_examples(outcome.wall_ns / 1e9, outcome.load.examples) if outcome.is_valid else None
+    served_s = per_examples(outcome.total_s, outcome.load.examples) if outcome.is_valid else None
     added_s = None if served_s is None or baseline_s is None else overhead_s(served_s, baseline_s)
     return Row(
         name=number,
@@ -98,7 +98,7 @@ def row_of(number: int, outcome: Outcome, baseline_s: float | None) -> Row:
         batch_size=outcome.name.batch_size,
         concurrency=outcome.name.users,
         examples=outcome.name.examples,
-        total=f"{outcome.wall_ns / 1e9:.3f}" if outcome.is_valid else NONE,
+        total=f"{outcome.total_s:.3f}" if outcome.is_valid else NONE,
         served=NONE if served_s is None else f"{served_s:.3f}",
         baseline=UNKNOWN if baseline_s is None else f"{baseline_s:.3f}",
         overhead=NONE if added_s is None else f"{added_s:+.3f}",

@@ -11,10 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from servecost.core.layout import EXPERIMENT_JSON
+from servecost.report.read import asked
 from servecost.report.read.made_with import MadeWith, merged_by_day
 from servecost.report.read.tables import Results, read_csv
 
 MADE_WITH_JSON = "made_with.json"
+MERGED_JSON = "merged.json"  # the fields in which the runs were allowed to differ, where there are any
 TABLES = [field.name for field in fields(Results) if field.type is pd.DataFrame]
 # A reason may name a log, which is not published.
 _LOG = r" \(log: [^)]*\)"
@@ -35,13 +37,21 @@ def write(found: Results, experiment: Path, folder: Path) -> None:
     (folder / EXPERIMENT_JSON).write_text(experiment_json)
     made_with = [asdict(each) for each in merged_by_day(found.made_with)]
     (folder / MADE_WITH_JSON).write_text(json.dumps(made_with, indent=1) + "\n")
+    if found.pooled:
+        (folder / MERGED_JSON).write_text(json.dumps(found.pooled) + "\n")
+
+
+def merged(folder: Path) -> list[str]:
+    """Return the fields in which published runs differ, as whoever published them has allowed."""
+    path = folder / MERGED_JSON
+    return list(json.loads(path.read_text())) if path.is_file() else []
 
 
 def read(folder: Path) -> Results:
     """Return the results that ``write`` has written."""
     tables = {name: read_csv(_csv(folder, name)) for name in TABLES}
     made_with = [MadeWith.of(content) for content in json.loads((folder / MADE_WITH_JSON).read_text())]
-    return Results(**tables, made_with=made_with, pooled=[])
+    return Results(**tables, asked=asked.read(folder / EXPERIMENT_JSON), made_with=made_with, pooled=[])
 
 
 def _csv(folder: Path, name: str) -> Path:

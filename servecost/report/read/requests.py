@@ -15,6 +15,7 @@ from servecost.report.read.tables import QUANTILES, read_csv
 
 # How the client's own times are called, before and after those that the system notes.
 SENT, ARRIVED = "sent", "arrived"
+UNSURE = 0.05
 
 
 def response_times_ms(folder: Path) -> pd.DataFrame:
@@ -61,9 +62,10 @@ def labels(stages: Sequence[str]) -> list[str]:
 def quantiles(values: "pd.Series[float]") -> dict[str, float]:
     """Return p50, p90, p95, p99 and max, each a value that was observed: the inverse of the empirical distribution.
 
-    R. J. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages (1996), definition 1.
+    NaN for a quantile that so few values may all lie below: q^n has to be at most UNSURE, so that with a chance of 95 %
+    the largest value is an upper bound of it. R. J. Hyndman and Y. Fan, Sample Quantiles in Statistical Packages
+    (1996), definition 1.
     """
-    if values.empty:
-        return dict.fromkeys(QUANTILES, np.nan)
-    found = np.quantile(values.to_numpy(), list(QUANTILES.values()), method="inverted_cdf")
-    return dict(zip(QUANTILES, found.tolist(), strict=True))
+    known = {name: q for name, q in QUANTILES.items() if len(values) and (q == 1 or q ** len(values) <= UNSURE)}
+    found = np.quantile(values.to_numpy(), list(known.values()), method="inverted_cdf") if known else np.array([])
+    return {**dict.fromkeys(QUANTILES, np.nan), **dict(zip(known, found.tolist(), strict=True))}

@@ -23,8 +23,9 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
     fields.
     """
     found = published.read(folder) if published.is_there(folder) else runs.read(folder)
+    allowed_before = published.merged(folder)
     try:
-        pooled = manifest.check_alike([each.conditions for each in found.made_with], allowed)
+        pooled = manifest.check_alike([each.conditions for each in found.made_with], [*allowed, *allowed_before])
     except manifest.Unlike as error:
         raise NoResults(
             f"{folder} holds runs that were made under different conditions: {error}; keep them in separate folders, "

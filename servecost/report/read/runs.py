@@ -1,9 +1,10 @@
-"""A results folder as tables: what the files of its runs say, for every run that was planned.
+"""A results folder as tables: what the files of its pairs say, for every pair that was planned.
 
-Owns the way from files to tables. What one run's files say of it is read by ``arms``.
+Owns the way from files to tables. What one pair's files say of it is read by ``pair_files``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pandas as pd
 from servecost.core import layout, manifest
 from servecost.core.overhead import requests_of
 from servecost.report import attribution
-from servecost.report.read import arms
+from servecost.report.read import asked, pair_files
 from servecost.report.read import requests as own_requests
 from servecost.report.read.made_with import MadeWith
+from servecost.report.read.pair_files import PairFound
 from servecost.report.read.tables import (
     BASELINE_COLUMNS,
     CELL,
+    COLD_COLUMNS,
     DIRECT_CALLS_COLUMNS,
     INSTRUMENT_COLUMNS,
     PART,
@@ -25,7 +28,9 @@ from servecost.report.read.tables import (
     RESOURCES,
     ROW,
     RUN_CALLS_COLUMNS,
+    SAME_COLUMNS,
     SERVED_COLUMNS,
+    SLICES_COLUMNS,
     VERDICT,
     WITHDRAWN_COLUMNS,
     NoResults,
@@ -37,35 +42,35 @@ from servecost.report.read.tables import (
 
 def read(folder: Path) -> Results:
     """Return the content of a results folder. Raises NoResults if it is none, or its plan is damaged."""
-    plan = _plan(folder)
-    baselines = plan.drop_duplicates([*PART, "batch_size"]).itertuples()
-    cells = plan.drop_duplicates(["recipe", "batch_size", "concurrency"]).itertuples()
-    served = served_table([_served(folder, row) for row in plan.itertuples()])
-    valid = list(served[served["rule"] == ""].itertuples())
+    looks = _together([whole_rows(folder / layout.LOOKS_CSV)], layout.LOOKS_COLUMNS)
+    everything = without_stopped(_plan(folder), looks)
+    is_same = everything["system"] == layout.SAME
+    plan, same = everything[~is_same].reset_index(drop=True), everything[is_same]
+    found = [(row, pair_files.pair(folder, row)) for row in plan.itertuples()]
+    valid = [row for row, pair in found if pair.verdict.is_valid]
 
-    def of_valid_runs(read_one: Callable[[Path], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-        """Return what ``read_one`` finds in the folders of the valid served runs, together."""
-        return _together((_keyed(read_one(arms.cell_folder(folder, row)), ROW, row) for row in valid), columns)
+    def of_valid_pairs(read_one: Callable[[Path], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+        """Return what ``read_one`` finds in the folders of the valid pairs, together."""
+        return _together((_keyed(read_one(pair_files.pair_folder(folder, row)), ROW, row) for row in valid), columns)
 
     return Results(
         plan=plan,
-        baseline=pd.DataFrame([_baseline(folder, row) for row in baselines], columns=BASELINE_COLUMNS),
-        served=served,
-        calls=of_valid_runs(attribution.calls_by_size, RUN_CALLS_COLUMNS),
-        direct_calls=_together(
-            (_direct_calls(folder, row) for row in plan.drop_duplicates(PART).itertuples()), DIRECT_CALLS_COLUMNS
-        ),
-        response_times=quantiles_by(CELL, of_valid_runs(own_requests.response_times_ms, [*CELL, "ms"])),
-        stages=quantiles_by([*CELL, "stage"], of_valid_runs(own_requests.stages_ms, [*CELL, "stage", "ms"])),
-        instrument=pd.DataFrame(
-            [(row.recipe, row.batch_size, row.concurrency, arms.null_request_s(folder, row)) for row in cells],
-            columns=INSTRUMENT_COLUMNS,
-        ),
+        baseline=pd.DataFrame([_baseline(row, pair) for row, pair in found], columns=BASELINE_COLUMNS),
+        served=served_table([_served(row, pair) for row, pair in found]),
+        calls=of_valid_pairs(attribution.calls_by_size, RUN_CALLS_COLUMNS),
+        direct_calls=of_valid_pairs(direct_calls, DIRECT_CALLS_COLUMNS),
+        response_times=quantiles_by(CELL, of_valid_pairs(own_requests.response_times_ms, [*CELL, "ms"])),
+        stages=quantiles_by([*CELL, "stage"], of_valid_pairs(own_requests.stages_ms, [*CELL, "stage", "ms"])),
+        instrument=_instrument(folder, plan),
+        same=pd.DataFrame([_same(folder, row) for row in same.itertuples()], columns=SAME_COLUMNS),
+        cold=_together((_cold(folder, row) for row in plan.drop_duplicates(PART).itertuples()), COLD_COLUMNS),
+        slices=of_valid_pairs(pair_files.slices, SLICES_COLUMNS),
+        absent=_together([whole_rows(folder / layout.ABSENT_CSV)], layout.ABSENT_COLUMNS),
+        looks=looks,
         wall=_together([whole_rows(folder / layout.WALL_CSV)], layout.WALL_COLUMNS),
-        idle=_together(
-            (whole_rows(path) for path in folder.glob(f"round-*/*/*/{layout.IDLE_CSV}")), layout.IDLE_COLUMNS
-        ),
+        idle=of_valid_pairs(lambda own: whole_rows(own / layout.IDLE_CSV), list(layout.IDLE_COLUMNS)),
         withdrawn=pd.DataFrame(columns=WITHDRAWN_COLUMNS),
+        asked=asked.read(folder / layout.EXPERIMENT_JSON),
         made_with=[MadeWith.of(content) for content in manifest.complete(folder)],
         pooled=[],
     )
@@ -84,20 +89,28 @@ def _plan(folder: Path) -> pd.DataFrame:
     return plan
 
 
-def _baseline(folder: Path, row: Any) -> tuple[Any, ...]:
-    found = arms.baseline(folder, row)
-    key = row.round, row.recipe, row.system, row.batch_size, row.baseline_examples
-    return (*key, found.total_s, found.verdict.rule, found.verdict.reason)
+def without_stopped(plan: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
+    """Return a plan without the rounds that no cell has any more, because it stopped at a look before them."""
+    stops = looks[looks["stops"] == 1].sort_values("rounds", ascending=False)
+    stopped = dict(zip(stops[CELL].itertuples(index=False, name=None), stops["rounds"], strict=True))
+    cells = plan[CELL].itertuples(index=False, name=None)
+    last = [stopped.get(cell, number) for cell, number in zip(cells, plan["round"], strict=True)]
+    return plan[plan["round"] <= last].reset_index(drop=True)
 
 
-def _served(folder: Path, row: Any) -> dict[str, Any]:
-    found = arms.served(folder, row)
+def _baseline(row: Any, found: PairFound) -> tuple[Any, ...]:
+    key = (getattr(row, name) for name in (*ROW, "examples"))
+    return (*key, found.baseline_s, found.verdict.rule, found.verdict.reason)
+
+
+def _served(row: Any, found: PairFound) -> dict[str, Any]:
     return {
         **found.facts,
         **{name: getattr(row, name) for name in (*ROW, "examples")},
         "requests": requests_of(row.examples, row.batch_size),
-        "total_s": found.total_s,
+        "total_s": found.served_s,
         "busy_s": found.busy_s,
+        "mean_in_flight": found.mean_in_flight,
         **{name: found.resources.get(name, float("nan")) for name in RESOURCES},
         "rule": found.verdict.rule,
         "reason": found.verdict.reason,
@@ -111,15 +124,33 @@ def served_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*(name for name in SERVED_COLUMNS if name not in last), *facts, *last])
 
 
-def _direct_calls(folder: Path, row: Any) -> pd.DataFrame:
-    """Return the mean seconds of a part's separate direct calls; no rows if their file has other columns."""
-    table = whole_rows(arms.part_folder(folder, row) / layout.DIRECT_CALLS_CSV)
+def _same(folder: Path, row: Any) -> tuple[Any, ...]:
+    verdict, total_s, again_s = pair_files.same(folder, row)
+    log_ratio = log(again_s / total_s) if verdict.is_valid else float("nan")
+    key = row.round, row.recipe, row.batch_size, row.examples
+    return (*key, total_s, again_s, log_ratio, verdict.rule, verdict.reason)
+
+
+def direct_calls(own: Path) -> pd.DataFrame:
+    """Return the means of a pair's separate direct calls by size; no rows if their file has other columns."""
+    table = whole_rows(own / layout.DIRECT_CALLS_CSV)
     if list(table.columns) != list(layout.DIRECT_CALLS_COLUMNS):
         return pd.DataFrame()
-    sizes = table.groupby(["batch_size", "inputs"], as_index=False).agg(
-        call_s=("call_s", "mean"), calls=("call_s", "size")
+    sizes = table.groupby(["batch_size", "inputs", "reference_inputs"], as_index=False, dropna=False).agg(
+        call_s=("call_s", "mean"), reference_s=("reference_s", "mean"), calls=("call_s", "size")
     )
-    return _keyed(sizes, PART, row)[DIRECT_CALLS_COLUMNS]
+    return sizes.rename(columns={"batch_size": "call_batch_size"})
+
+
+def _instrument(folder: Path, plan: pd.DataFrame) -> pd.DataFrame:
+    cells = plan.drop_duplicates(CELL)
+    found = [pair_files.null_request_s(folder, row) for row in cells.itertuples()]
+    rows = [(*key, *own) for key, own in zip(cells[CELL].itertuples(index=False), found, strict=True)]
+    return pd.DataFrame(rows, columns=INSTRUMENT_COLUMNS)
+
+
+def _cold(folder: Path, row: Any) -> pd.DataFrame:
+    return _keyed(whole_rows(pair_files.part_folder(folder, row) / layout.COLD_CSV), PART, row)
 
 
 def quantiles_by(key: list[str], requests: pd.DataFrame) -> pd.DataFrame:
@@ -132,11 +163,11 @@ def quantiles_by(key: list[str], requests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _together(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of all tables; without any, a table with these columns."""
+    """Return these columns of all tables; without any row, a table of them."""
     found = [table for table in tables if len(table)]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(columns))
+    return pd.concat(found, ignore_index=True)[list(columns)] if found else pd.DataFrame(columns=list(columns))
 
 
 def _keyed(table: pd.DataFrame, key: list[str], row: Any) -> pd.DataFrame:
-    """Return a table with the columns that say which part or run its rows are of."""
+    """Return a table with the columns that say which part or pair its rows are of."""
     return table.assign(**{name: getattr(row, name) for name in key})

@@ -1,4 +1,4 @@
-"""What to do about the overhead, as far as the numbers of one system show it.
+"""What to do about the overhead, as far as the decided rows of one system show it.
 
 Owns the sentences of advice that hold for any system.
 """
@@ -21,32 +21,36 @@ def cheap(alone: Iterable[OfRecipe]) -> str:
 
 
 def _cheap_sizes(alone: OfRecipe) -> str:
-    sizes = [str(row.batch_size) for row in alone.rows if row.overhead_s <= SMALL * row.baseline_s]
+    """Return the batch sizes of which all of the interval is small."""
+    sizes = [str(row.batch_size) for row in alone.rows if row.ratio_high <= 1 + SMALL]
     if sizes:
         return f"`{alone.name}` at batch size {', '.join(sizes)}"
     least = min(alone.rows, key=lambda row: row.ratio)
-    return f"`{alone.name}` at no batch size here (least at {least.batch_size})"
+    return f"`{alone.name}` at no batch size here for sure (least at {least.batch_size})"
 
 
 def concurrency(cells: OfRecipe) -> str:
     """Return what more concurrency changes, at a recipe's smallest and largest batch size."""
-    first, last = cells.rows[0].batch_size, cells.rows[-1].batch_size
-    return (
-        f"*Concurrency*, `{cells.name}`. {_served_at(first, cells.rows)}: where clients cannot batch, have several "
-        f"requests in flight. {_served_at(last, cells.rows)}: once the requests themselves fill the predictor's "
-        "batches, more of them at a time only wait."
-    )
+    sizes = dict.fromkeys((cells.rows[0].batch_size, cells.rows[-1].batch_size))
+    said = (_served_at(size, [row for row in cells.rows if row.batch_size == size]) for size in sizes)
+    return f"*Concurrency*, `{cells.name}`. {' '.join(said)}"
 
 
-def _served_at(batch_size: int, rows: Iterable[Any]) -> str:
-    seconds = [f"{number(row.served_s)} s at {row.concurrency}" for row in rows if row.batch_size == batch_size]
-    return f"In batches of {batch_size} it takes {', '.join(seconds)} concurrent"
+def _served_at(batch_size: int, rows: list[Any]) -> str:
+    seconds = ", ".join(f"{number(row.served_s)} s at {row.concurrency}" for row in rows)
+    begin = f"In batches of {batch_size} it takes {seconds} concurrent"
+    if len(rows) < 2:
+        return f"{begin}."
+    first, best = rows[0], min(rows, key=lambda row: row.served_s)
+    if best.served_s + best.served_s_half_width < first.served_s - first.served_s_half_width:
+        return f"{begin}: have several requests in flight where clients cannot send larger batches."
+    return f"{begin}: more of them at a time gain nothing that could be told here."
 
 
-def losses(valid: pd.DataFrame) -> str:
+def losses(cells: pd.DataFrame) -> str:
     """Return the part of the seconds that the median cell loses at the highest concurrency, and to what."""
-    most = valid["concurrency"].max()
-    busiest = valid[valid["concurrency"] == most]
+    most = cells["concurrency"].max()
+    busiest = cells[cells["concurrency"] == most]
     contention, path = ((busiest[part] / busiest["served_s"]).median() for part in ("contention_s", "serving_path_s"))
     return (
         f"With {most} requests in flight the median cell loses {path:.0%} of its seconds to the serving path and "

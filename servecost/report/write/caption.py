@@ -8,26 +8,52 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 from packaging.requirements import Requirement
 
-from servecost.core import packages, systems
+from servecost.core import layout, packages, systems
 from servecost.core.overhead import EXAMPLES
+from servecost.report.pairs import CONFIDENCE, pairs
 from servecost.report.read.made_with import MadeWith, Stack, stacks_of
+from servecost.report.read.tables import Asked, Results
+from servecost.report.resolution import of_baseline
+from servecost.report.spread import origins
 from servecost.report.write.cells import name_of
+from servecost.report.write.numbers import percent, signed_percent
 
 # Of what a recipe requires, the packages whose version decides how fast a prediction is; the manifests hold all others.
 MODEL_LIBRARIES = ("tensorflow", "keras", "tf-keras", "deepsegment", "torch", "efficientnet-pytorch")
 COMMIT_DIGITS = 12
+LOAD = ("locust", "python")  # of a load's versions, those that a caption names
+NARROWS: dict[str | None, str] = {
+    "longer runs": "Longer runs would narrow the intervals, and so would more rounds.",
+    "more rounds": "More rounds would narrow the intervals; longer runs would not by much.",
+}
+ARMS = {layout.BASELINE: "the baseline process", layout.SERVED: "the server with its client"}
 
 
-def caption(plan: pd.DataFrame, made_with: Sequence[MadeWith], pooled: Sequence[str] = ()) -> str:
-    """Return the caption of the table of a plan's runs, a line for each fact.
+def caption(found: Results, summary: pd.DataFrame, has_intervals: bool = True) -> str:
+    """Return the caption of a table of a summary of results, a line for each fact.
 
-    ``pooled``: the fields in which the runs differ although they are merged.
+    ``has_intervals``: whether the table shows them.
     """
-    lines = [_units(plan), _rounds(plan)]
-    if pooled:
-        lines.append(f"**Merged although these differ**: {', '.join(pooled)}.")
+    plan, made_with = found.plan, found.made_with
+    lines = [
+        _units(plan),
+        _rounds(summary, has_intervals),
+        *_spreads(summary),
+        *_origins(found, summary),
+        *_levels(found.asked),
+        *_fixed(found.asked),
+    ]
+    lines += [
+        _slicing(found.slices),
+        *_undivided(found),
+        *_resolution(found.same),
+        *_cold(found.cold),
+        *_absent(found.absent),
+    ]
+    if found.pooled:
+        lines.append(f"**Merged although these differ**: {', '.join(found.pooled)}.")
     if made_with:
-        lines += [*_machine_and_load(made_with[0]), *_stacks(plan, made_with), _when(made_with)]
+        lines += [*_machines(made_with), *_loads(made_with), *_stacks(plan, made_with), _when(made_with)]
     return "\n".join(lines)
 
 
@@ -41,17 +67,25 @@ def wall(spent: pd.DataFrame) -> str:
 
 
 def idleness(idle: pd.DataFrame) -> str:
-    """Return how much CPU time the servers used while the direct arm was timed."""
-    if idle.empty:
-        return "How much CPU time the servers used while the direct arm was timed is not known."
-    used_s, elapsed_s = idle["server_cpu_s"].sum(), idle["elapsed_s"].sum()
-    return f"While the direct arm was timed, {elapsed_s:.1f} s in all, the servers used {used_s:.2f} s of CPU."
+    """Return what each arm used of the machine while it was stopped and the other was timed."""
+    said = list(_idleness(idle))
+    return " ".join(said) or "What an arm used while the other was timed is not known."
+
+
+def _idleness(idle: pd.DataFrame) -> Iterator[str]:
+    for arm, name in ARMS.items():
+        own = idle[idle["arm"] == arm]
+        if len(own):
+            kept = f" and kept up to {own['memory_mib'].max():,.0f} MiB" if own["memory_mib"].notna().any() else ""
+            rested_s, cpu_s = own["rested_s"].sum(), own["cpu_s"].sum()
+            yield f"While it was stopped, {rested_s:.1f} s in all, {name} used {cpu_s:.2f} s of CPU{kept}."
 
 
 def _units(plan: pd.DataFrame) -> str:
     unit = f"Seconds per {EXAMPLES:,} examples; the overhead is what serving adds (served / baseline in brackets)."
-    counts = plan.groupby("recipe", sort=False)["baseline_examples"].first()
-    more = plan[plan["examples"] != plan["baseline_examples"]].drop_duplicates(["recipe", "batch_size", "concurrency"])
+    counts = plan.groupby("recipe", sort=False)["examples"].min()
+    is_more = plan["examples"] > plan["recipe"].map(counts)
+    more = plan[is_more].drop_duplicates(["recipe", "batch_size", "concurrency"])
     if all(counts == EXAMPLES) and more.empty:
         return unit
     return " ".join([unit, f"**Scaled**: {_examples_of_runs(counts)}.", *_cells_with_more(more)])
@@ -65,24 +99,142 @@ def _examples_of_runs(counts: "pd.Series[int]") -> str:
 
 def _cells_with_more(more: pd.DataFrame) -> Iterator[str]:
     if not more.empty:
-        cells = ", ".join(f"{row.examples:,} ({name_of(row)})" for row in more.itertuples())
+        cells = ", ".join(
+            f"{row.examples:,} ({name_of(row)})" for row in more.assign(label=more["recipe"]).itertuples()
+        )
         yield f"Cells with fewer requests than users ran more examples: {cells}."
 
 
-def _rounds(plan: pd.DataFrame) -> str:
-    rounds = plan["round"].nunique()
-    if rounds == 1:
-        return "One round, so there is no interval."
-    return f"Mean of {rounds} rounds ± half the width of its 95 % interval; the overhead is paired within a round."
-
-
-def _machine_and_load(made_with: MadeWith) -> Iterator[str]:
-    machine, versions = made_with.machine, made_with.load_versions
-    yield (
-        f"Machine: {machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}; "
-        "client and server share it."
+def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:
+    """Return of how many rounds a row is the mean, how many examples these are, and what stands after ±."""
+    rounds = summary["rounds_planned"]
+    mean = f"the geometric mean of {_range(rounds)} rounds" if rounds.max() > 1 else "of one round"
+    is_known = summary["overhead_s_half_width"].notna().any()
+    interval = f", ± half the width of its {percent(CONFIDENCE, 0)} interval" if is_known and has_intervals else ""
+    return (
+        f"Each row is {mean}, {_range(rounds * summary['examples'])} examples in each arm{interval}; difference and "
+        f"ratio are one estimate, paired within a round.{'' if is_known else ' There is no interval.'}"
     )
-    yield f"Load: locust {versions['locust']}, python {versions['python']}."
+
+
+def _range(numbers: "pd.Series[int]") -> str:
+    least, most = numbers.min(), numbers.max()
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _spreads(summary: pd.DataFrame) -> Iterator[str]:
+    """Yield for each recipe whether its rows share the spread between rounds that their intervals are made of."""
+    known = summary.dropna(subset=["sd"])
+    for (recipe, label), own in known.groupby(["recipe", "system_label"], sort=False):
+        name = _cells(summary, recipe, label)
+        sd = f"sd {percent(own['sd'].iloc[0])} of served / baseline"
+        if own["is_pooled"].all():
+            yield (
+                f"Spread between rounds, {name}: shared by its rows, whose variances agree "
+                f"({sd}, {own['df'].iloc[0]:.0f} degrees of freedom)."
+            )
+        else:
+            yield (
+                f"Spread between rounds, {name}: each row's own, as their variances do not agree "
+                f"(sd {percent(own['sd'].min())} to {percent(own['sd'].max())})."
+            )
+
+
+def _cells(summary: pd.DataFrame, recipe: object, label: object) -> str:
+    """Return what a recipe's rows under a system are called."""
+    return f"{recipe} under {label}" if summary["system"].nunique() > 1 else str(recipe)
+
+
+def _origins(found: Results, summary: pd.DataFrame) -> Iterator[str]:
+    """Yield where the spread of each recipe's rows comes from, and what would make it smaller."""
+    for recipe, label, parts in origins(pairs(found)):
+        yield (
+            f"Where that spread comes from, {_cells(summary, recipe, label)}: sd {percent(parts.rounds_sd)} is common "
+            f"to all pairs of a round, which have the same processes; sd {percent(parts.within_sd)} differs from pair "
+            f"to pair within it. {NARROWS[parts.advice]}"
+        )
+
+
+def _levels(asked: Asked) -> Iterator[str]:
+    if len(asked.looks) > 1:
+        looks = ", ".join(map(str, asked.looks))
+        yield (
+            f"A row stops after {looks} rounds, once its interval is ±{percent(asked.precision or 0)} or narrower; the "
+            f"level of all intervals is raised so that the looks together err in {percent(1 - CONFIDENCE, 0)}."
+        )
+
+
+def _fixed(asked: Asked) -> Iterator[str]:
+    """Yield which choices of a system were made for it."""
+    each = [
+        f"{setting.name} = {setting.value}" + (f" for {setting.recipe}" if setting.recipe else "")
+        for setting in asked.settings
+    ]
+    if each:
+        yield f"Fixed by the experiment, not chosen by the system at its start: {'; '.join(each)}."
+
+
+def _slicing(slices: pd.DataFrame) -> str:
+    if slices.empty:
+        return "The arms were timed one after the other, each in one piece."
+    number = slices["baseline_slices"].sum() + slices["served_slices"].sum()
+    if number <= 2 * len(slices):
+        return "The arms of a pair were timed one right after the other, each in one piece."
+    mean_s = (slices["baseline_ran_s"].sum() + slices["served_ran_s"].sum()) / number
+    return (
+        f"The arms of a pair took turns, in slices of {mean_s:.2f} s on average: one was stopped while the other ran. "
+        f"They came to their end {slices['ends_apart_s'].median():.2f} s apart (median)."
+    )
+
+
+def _undivided(found: Results) -> Iterator[str]:
+    """Yield which systems' pairs were timed in one piece, where those of others were sliced."""
+    slices = found.slices.assign(number=found.slices["baseline_slices"] + found.slices["served_slices"])
+    most = slices.groupby("system", sort=False)["number"].max()
+    whole = [system for system, number in most.items() if number <= 2]
+    if whole and len(whole) < len(most):
+        labels = found.plan.drop_duplicates("system").set_index("system")["system_label"]
+        named = ", ".join(labels.get(system, system) for system in whole)
+        yield f"In one piece each, since its processes would not survive a stop in the middle of requests: {named}."
+
+
+def _resolution(same: pd.DataFrame) -> Iterator[str]:
+    """Yield what the baseline against itself gave at each recipe, or that this was not measured."""
+    if same.empty:
+        yield "The baseline was not compared with itself, so the machine's resolution on that day is not known."
+        return
+    for found in of_baseline(same):
+        interval = "" if pd.isna(found.half_width) else f" ± {percent(found.half_width)}"
+        yield (
+            f"The resolution of this machine on that day: {found.recipe}'s baseline against itself, at batch size "
+            f"{found.batch_size}, gave {signed_percent(found.by)}{interval}."
+        )
+
+
+def _absent(absent: pd.DataFrame) -> Iterator[str]:
+    """Yield why each recipe and system has no rows that cannot be had together, variants in one line."""
+    for (recipe, reason), own in absent.groupby(["recipe", "reason"], sort=False):
+        labels = ", ".join(own["system_label"])
+        yield f"**Absent**: {recipe} under {labels} ({reason})."
+
+
+def _cold(cold: pd.DataFrame) -> Iterator[str]:
+    if cold.empty:
+        yield "What a process pays at its first call of a size was not measured."
+
+
+def _machines(made_with: Sequence[MadeWith]) -> Iterator[str]:
+    """Yield each machine that runs were made on; both arms of a pair are always made on one."""
+    for machine in dict.fromkeys(each.machine for each in made_with):
+        yield (
+            f"Machine: {machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}; "
+            "client and server share it."
+        )
+
+
+def _loads(made_with: Sequence[MadeWith]) -> Iterator[str]:
+    for locust, python in dict.fromkeys(tuple(each.load_versions[name] for name in LOAD) for each in made_with):
+        yield f"Load: locust {locust}, python {python}."
 
 
 def _stacks(plan: pd.DataFrame, made_with: Sequence[MadeWith]) -> Iterator[str]:
@@ -103,7 +255,9 @@ def _named_packages(stack: Stack) -> list[str]:
 
 def _when(made_with: Sequence[MadeWith]) -> str:
     days = sorted({each.day for each in made_with})
-    return f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, at commit {_short(made_with[0].commit)}."
+    commits = list(dict.fromkeys(_short(each.commit) for each in made_with))
+    at = f"at commit{'s' * (len(commits) > 1)} {', '.join(commits)}"
+    return f"Measured on {' to '.join(dict.fromkeys((days[0], days[-1])))}, {at}."
 
 
 def _short(commit: str | None) -> str:

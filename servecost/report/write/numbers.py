@@ -30,3 +30,13 @@ def with_interval(value: float, half_width: float, in_words: Callable[[float], s
     """Return a mean with half the width of its interval, if there is one."""
     mean = in_words(value)
     return mean if pd.isna(half_width) or pd.isna(value) else f"{mean} ± {number(half_width)}"
+
+
+def percent(part: float, digits: int = 1) -> str:
+    """Return a part of a whole as a percentage: ``1.2 %`` for 0.012."""
+    return f"{100 * part:.{digits}f} %".replace("-", "−")
+
+
+def signed_percent(part: float) -> str:
+    """Return a part of a whole as a percentage with its sign."""
+    return f"+{percent(part)}" if part > 0 else percent(part)

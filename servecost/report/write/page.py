@@ -13,37 +13,57 @@ import pandas as pd
 from servecost.core import recipe as recipes
 from servecost.core.overhead import EXAMPLES
 from servecost.report import overhead
-from servecost.report.overhead import WITHDRAWN
-from servecost.report.read.tables import Results, fact_names
-from servecost.report.write import wording
+from servecost.report.overhead import CONFIDENCE, WITHDRAWN
+from servecost.report.pairs import COLD
+from servecost.report.read.tables import Results
+from servecost.report.write import free_choice, wording
 from servecost.report.write.caption import caption
 from servecost.report.write.findings import find
-from servecost.report.write.numbers import number, signed, with_interval
+from servecost.report.write.notes import under_table
+from servecost.report.write.numbers import number, percent, signed
 
 TEMPLATE = recipes.ROOT / "analysis" / "page.md"
 FINDINGS_TEMPLATE = recipes.ROOT / "analysis" / "findings.md"
 # In the template of the findings, ``$fact_NAME`` stands for what the system chose by itself.
 FACT = "fact_"
+# How pairs were made; results that were published before they were made in slices say so.
+ROUND = "Each round has a fresh baseline process and a fresh server, and its own shuffled order."
+UNDIVIDED = (
+    f"{ROUND} The arms run one after the other, each in one piece. Three predictions warm up the baseline, and every "
+    "client sends requests before the clock starts."
+)
+SLICED = (
+    f"{ROUND} The two arms of a pair take turns: one runs while every process of the other is stopped. Before the "
+    "clock starts each arm works at the cell's own batch size until it is steady; what its first call of that size "
+    "cost beyond a steady one is a number of its own."
+)
 INPUT_TYPES = {"json": "JSON input", "msgpack": "FILE input"}
 
 
-def page(found: Results, name: str) -> str:
-    """Return the page of results of one system, as Markdown; ``name`` is their folder's in ``docs/results``."""
+def page(found: Results, name: str, free: Results | None = None) -> str:
+    """Return the page of results of one system, as Markdown; ``name`` is their folder's in ``docs/results``.
+
+    ``free``: results of an experiment in which the system chose by itself what is fixed in ``found``, if there are any.
+    """
     summary = overhead.summary(overhead.pairs(found))
-    rounds, sizes, users = (sorted(found.plan[name].unique()) for name in ("round", "batch_size", "concurrency"))
+    sizes, users = (sorted(found.plan[name].unique()) for name in ("batch_size", "concurrency"))
     return Template(TEMPLATE.read_text()).substitute(
         name=name,
         examples=f"{EXAMPLES:,}",
         recipes=_recipes(summary),
-        rounds=len(rounds),
+        rounds=found.plan["round"].nunique(),
         batch_sizes=", ".join(map(str, sizes)),
         concurrencies=", ".join(map(str, users)),
+        method=UNDIVIDED if found.slices.empty else SLICED,
         settings=_settings(found),
         table=wording.markdown(wording.published_table(summary, has_intervals=False)),
-        caption=caption(found.plan, found.made_with, found.pooled),
-        verdicts=wording.verdicts(summary),
+        caption=caption(found, summary, has_intervals=False),
+        notes=under_table(summary, found.asked.precision),
         details=wording.markdown(_details(summary)),
-        findings=findings(summary, facts_in_words(found.served)),
+        intervals=intervals(summary),
+        machine=_machine(summary),
+        free_choice=f"{free_choice.section(free)}\n\n" if free else "",
+        findings=findings(summary, free_choice.in_words(found.served)),
         resources=_resources(found.served),
     )
 
@@ -63,46 +83,47 @@ def _settings(found: Results) -> str:
 
 
 def _details(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return each cell's numbers with their intervals, its verdict, and the parts of its overhead."""
-    rows = list(summary.itertuples())
+    """Return each cell's numbers with their intervals, its claim or verdict, and the parts of its overhead."""
     attribution = wording.attribution_table(summary)
-    intervals = {
-        title: [with_interval(getattr(row, name), getattr(row, f"{name}_half_width"), in_words) for row in rows]
-        for title, name, in_words in (
-            ("Baseline", "baseline_s", number),
-            (wording.system_label(summary), "served_s", number),
-            ("Overhead", "overhead_s", signed),
-        )
+    seconds = {
+        "Baseline": wording.interval_column(summary, "baseline_s"),
+        wording.system_label(summary): wording.interval_column(summary, "served_s"),
+        "Overhead": wording.interval_column(summary, "overhead_s", signed),
     }
-    verdicts = [WITHDRAWN if row.rule == WITHDRAWN else wording.verdict_of(row).word for row in rows]
-    key = attribution[["Recipe", "Batch Size", "Req Concurrency"]]
+    claims = [
+        row.claim or (WITHDRAWN if row.rule == WITHDRAWN else wording.verdict_of(row).word)
+        for row in summary.itertuples()
+    ]
     parts = attribution[["Call pattern", "Contention", "Serving path", "Instrument", "Inputs per Call"]]
-    return pd.concat([key, pd.DataFrame({**intervals, "Verdict": verdicts}), parts], axis="columns")
+    return pd.DataFrame({**wording.key_columns(summary), **seconds, "Served is": claims, **parts})
+
+
+def intervals(summary: pd.DataFrame) -> str:
+    """Return what ± stands for in a table of a summary, if there is any."""
+    if summary["overhead_s_half_width"].notna().any():
+        return f"After ± stands half the width of the {percent(CONFIDENCE, 0)} interval."
+    return "One round has no interval."
+
+
+def _machine(summary: pd.DataFrame) -> str:
+    """Return what the cells take besides seconds, as a table; in words if that is not known."""
+    if summary[["baseline_cpu_s", "server_cpu_s", "server_memory_mib", "server_start_s", *COLD]].isna().all(axis=None):
+        return "CPU seconds, memory, the seconds to start and the first call of a size were not recorded."
+    return wording.markdown(wording.machine_table(summary))
 
 
 def findings(summary: pd.DataFrame, facts: dict[str, str]) -> str:
-    """Return what the numbers show, as Markdown.
+    """Return what the decided numbers show, as Markdown.
 
     ``facts``: by name, what the system chose by itself, in words. A fact that is not in it is said not to be known.
     """
     found = find(summary)
     if found is None:
-        return "No cell has a valid number yet."
+        return "No cell is decided yet."
     template = Template(FINDINGS_TEMPLATE.read_text().strip())
     unknown = {name: "not known" for name in template.get_identifiers() if name.startswith(FACT)}
     known = {FACT + name: value for name, value in facts.items()}
     return template.substitute({**unknown, **known, **asdict(found)})
-
-
-def facts_in_words(served: pd.DataFrame) -> dict[str, str]:
-    """Return what the system chose by itself at its starts: for each fact, the recipes with their values."""
-    words = {}
-    for fact in fact_names(served):
-        values = served.dropna(subset=[fact]).groupby("recipe", sort=False)[fact].unique()
-        by_recipe = [f"`{name}`: {' or '.join(f'{value:g}' for value in sorted(own))}" for name, own in values.items()]
-        if by_recipe:
-            words[fact] = "; ".join(by_recipe)
-    return words
 
 
 def _resources(served: pd.DataFrame) -> str:

@@ -3,14 +3,18 @@
 Owns which files these are. All others can be made again from the tables alone.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from servecost.core.layout import EXPERIMENT_JSON
 from servecost.report import overhead
 from servecost.report.read import published, results
-from servecost.report.write import page, plots, readme, report
+from servecost.report.write import page, plots, readme, report, systems_page
 
+RESULTS = Path("docs", "results")
+FREE_CHOICE = RESULTS / "choices"  # of an experiment in which the system chose by itself
 PAGE = Path("docs", "benchmarks.md")
+SYSTEMS_PAGE = Path("docs", "systems.md")
 NOTEBOOK = Path("analysis", report.NOTEBOOK.name)
 PICTURES = {
     Path("docs", "overhead.png"): plots.overhead_per_request,
@@ -19,21 +23,38 @@ PICTURES = {
 }
 
 
-def publish(folder: Path, root: Path) -> None:
+def publish(folder: Path, root: Path, free: Path | None = None, allowed: Sequence[str] = ()) -> None:
     """Publish a results folder in the repository at ``root``.
 
-    Raises NoResults if it is none, or has results of several systems.
+    Results of several systems make the page of systems instead, with its pictures. ``free``: the results folder of an
+    experiment in which the system chose by itself what is fixed in the other; by default, what has been published of
+    one. ``allowed``: the fields of their conditions that may differ among the runs of a folder.
+    Raises NoResults if one of them is none.
     """
-    found = results.read(folder)
-    if len(set(found.plan["system"])) > 1:
-        raise results.NoResults(f"{folder} has results of several systems; the page is of one")
-    target = root / "docs" / "results" / folder.resolve().name
-    published.write(found, folder / EXPERIMENT_JSON, target)
+    target = root / RESULTS / folder.resolve().name
+    _keep(folder, target, allowed)
+    if free:
+        _keep(free, root / FREE_CHOICE, allowed)
     found = results.read(target)
     summary = overhead.summary(overhead.pairs(found))
-    (root / PAGE).write_text(page.page(found, target.name))
+    if found.plan["system"].nunique() > 1:
+        (root / SYSTEMS_PAGE).write_text(systems_page.page(found, target.name))
+        for recipe, own in summary.groupby("recipe", sort=False):
+            report.save(plots.side_by_side(own), (root / SYSTEMS_PAGE).with_name(systems_page.picture_of(str(recipe))))
+        return
+    (root / PAGE).write_text(page.page(found, target.name, published_free_choice(root)))
     readme_path = root / "README.md"
     readme_path.write_text(readme.with_answer(readme_path.read_text(), found))
     for path, plot in PICTURES.items():
         report.save(plot(summary), root / path)
     report.write_notebook(target, root / NOTEBOOK)
+
+
+def published_free_choice(root: Path) -> results.Results | None:
+    """Return the published results of an experiment in which the system chose by itself; None if there are none."""
+    return results.read(root / FREE_CHOICE) if published.is_there(root / FREE_CHOICE) else None
+
+
+def _keep(folder: Path, target: Path, allowed: Sequence[str]) -> None:
+    """Write the tables of a results folder to ``target``."""
+    published.write(results.read(folder, allowed), folder / EXPERIMENT_JSON, target)

@@ -5,6 +5,8 @@ Owns the report's files. The numbers come from ``overhead``, the words and the p
 
 import io
 import os
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,9 +16,12 @@ from typing import cast
 import nbformat
 import pandas as pd
 from IPython.display import Image
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from traitlets import default
 
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
@@ -24,6 +29,7 @@ from servecost.report.read import results
 from servecost.report.read.tables import CELL, QUANTILES, NoResults
 from servecost.report.write import plots, wording
 from servecost.report.write.caption import caption, idleness, wall
+from servecost.report.write.notes import under_table
 
 __all__ = ["NoResults", "Written", "write"]
 
@@ -66,11 +72,12 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
 
 
 def _tables(folder: Path, found: results.Results, summary: pd.DataFrame) -> Iterator[str]:
-    """Yield each system's table with its caption and verdicts, and save its plots."""
-    beside = [caption(found.plan, found.made_with, found.pooled), idleness(found.idle), wall(found.wall)]
+    """Yield each system's table with its notes, the caption with the last, and save its plots."""
+    last = summary["system"].iloc[-1]
     for system, cells in summary.groupby("system", sort=False):
         table = wording.markdown(wording.published_table(cells))
-        yield "\n".join([table, "", *beside, "", wording.verdicts(cells), ""])
+        beside = [caption(found, summary), idleness(found.idle), wall(found.wall), ""] if system == last else []
+        yield "\n".join([table, "", *beside, under_table(cells, found.asked.precision), ""])
         save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
         save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
         save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
@@ -94,17 +101,43 @@ def picture(figure: Figure) -> Image:
     return Image(data=content.getvalue(), width=figure.get_figwidth() * 72)
 
 
+class _OwnKernel(KernelSpecManager):
+    """Knows one kernel, this interpreter's own: a user may have another one of the same name."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return it, whatever it is called."""
+        words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=words, language="python", display_name=kernel_name)
+
+
+class _OwnKernelManager(AsyncKernelManager):
+    """Starts that kernel."""
+
+    @default("kernel_spec_manager")
+    def _own_kernel(self) -> KernelSpecManager:
+        return _OwnKernel(parent=self)
+
+
 def executed(folder: Path, allowed: Sequence[str] = ()) -> nbformat.NotebookNode:
-    """Return the notebook, executed on a results folder, in a process of its own."""
+    """Return the notebook, executed on a results folder, in a process of its own.
+
+    What that process writes on its standard error is shown only if it fails: a kernel may complain while it is ended.
+    """
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = NotebookClient(
         notebook,
-        kernel_name="python3",
+        kernel_manager_class=_OwnKernelManager,
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
         extra_arguments=["--log-level=40"],  # errors: it warns at every start that it talks over loopback unencrypted
     )
     variables = {FOLDER_VARIABLE: str(folder.resolve()), ALLOWED_VARIABLE: ",".join(allowed)}
-    client.execute(env={**os.environ, **variables})
+    with tempfile.TemporaryFile("w+") as complaints:
+        try:
+            client.execute(env={**os.environ, **variables}, stderr=complaints)
+        except Exception:
+            complaints.seek(0)
+            print(complaints.read(), end="", file=sys.stderr)
+            raise
     return cast(nbformat.NotebookNode, notebook)
 
 

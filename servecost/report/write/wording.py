@@ -1,8 +1,10 @@
 """Tables of strings, and verdicts in Markdown.
 
-Owns the published table's columns, and the words in place of a number that is missing, not valid or withdrawn.
+Owns the published table's columns, and the words in place of a number that is missing, not valid, withdrawn or
+undecided.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -11,10 +13,10 @@ from servecost.core.verdicts import RULES, Verdict
 from servecost.report.attribution import PARTS
 from servecost.report.overhead import WITHDRAWN
 from servecost.report.read.tables import QUANTILES
-from servecost.report.write.cells import name_of
+from servecost.report.write.cells import EQUAL, UNDECIDED, name_of
 from servecost.report.write.numbers import MISSING, number, signed, with_interval
 
-NOT_PLANNED = "–"
+NOT_PLANNED = TOO_FEW = "–"
 
 
 def published_table(summary: pd.DataFrame, has_intervals: bool = True) -> pd.DataFrame:
@@ -24,7 +26,7 @@ def published_table(summary: pd.DataFrame, has_intervals: bool = True) -> pd.Dat
     rows: list[Any] = list(summary.itertuples())
     return pd.DataFrame(
         {
-            "Recipe": summary["recipe"],
+            "Recipe": summary["label"],
             "Batch Size": summary["batch_size"].astype(str),
             "Baseline": [_seconds(row, "baseline_s") for row in rows],
             "Req Concurrency": summary["concurrency"].astype(str),
@@ -40,13 +42,25 @@ def _seconds(row: Any, arm: str) -> str:
 
 
 def _overhead(row: Any) -> str:
-    """Return an overhead with its ratio, and the number of its rounds where some are missing."""
+    """Return an overhead with its ratio; the ends of its interval if it is undecided; and what is not as planned."""
     if not row.rounds:
         return _absent(row)
-    value = with_interval(row.overhead_s, row.overhead_s_half_width, signed) + f" ({number(row.ratio)} ×)"
+    value = _undecided(row) if row.claim == UNDECIDED else _decided(row)
     if row.rounds < row.rounds_planned:
         return f"{value} ({row.rounds} of {row.rounds_planned} rounds)"
     return f"{value} {verdict_of(row).word}" if row.rule else value
+
+
+def _decided(row: Any) -> str:
+    value = f"{with_interval(row.overhead_s, row.overhead_s_half_width, signed)} ({number(row.ratio)} ×)"
+    return f"{value}, {EQUAL}" if row.claim == EQUAL else value
+
+
+def _undecided(row: Any) -> str:
+    if pd.isna(row.ratio_low):
+        return f"{signed(row.overhead_s)} ({number(row.ratio)} ×), {UNDECIDED}"
+    low, high = (signed(row.baseline_s * (ratio - 1)) for ratio in (row.ratio_low, row.ratio_high))
+    return f"{low} to {high}, {UNDECIDED}"
 
 
 def _absent(row: Any) -> str:
@@ -68,43 +82,83 @@ def verdicts(summary: pd.DataFrame) -> str:
     is_withdrawn = broken["rule"] == WITHDRAWN
     invalid, withdrawn = list(broken[~is_withdrawn].itertuples()), broken[is_withdrawn]
     lines = [f"**{len(withdrawn)} of {len(summary)} rows are withdrawn:**", ""] if len(withdrawn) else []
-    for (recipe, reason), own in withdrawn.groupby(["recipe", "reason"], sort=False):
-        lines += [f"- {recipe}, batch size {', '.join(map(str, own['batch_size'].unique()))}: {reason}", ""]
+    for (label, reason), own in withdrawn.groupby(["label", "reason"], sort=False):
+        lines += [f"- {label}, batch size {', '.join(map(str, own['batch_size'].unique()))}: {reason}", ""]
     lines += [f"**{len(invalid)} of {len(summary)} rows are not valid:**", ""] if invalid else []
     return "\n".join([*lines, *(f"- {name_of(row)}: {verdict_of(row)}." for row in invalid)]).rstrip()
 
 
 def attribution_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts of each cell's overhead: a row of strings for each cell of one system."""
+    """Return the parts of each cell's overhead, with their intervals: a row of strings for each cell of one system."""
     names = ["Call pattern", "Contention", "Serving path"]
-    parts = {name: summary[part].map(signed) for name, part in zip(names, PARTS, strict=True)}
+    parts = {name: interval_column(summary, part, signed) for name, part in zip(names, PARTS, strict=True)}
     return pd.DataFrame(
         {
-            "Recipe": summary["recipe"],
-            "Batch Size": summary["batch_size"].astype(str),
-            "Req Concurrency": summary["concurrency"].astype(str),
-            "Overhead": summary["overhead_s"].map(signed),
+            **key_columns(summary),
+            "Overhead": interval_column(summary, "overhead_s", signed),
             **parts,
-            "Instrument": summary["instrument_s"].map(number),
+            "Instrument": [_instrument(row) for row in summary.itertuples()],
             "Calls": summary["calls"].map(lambda calls: MISSING if pd.isna(calls) else f"{calls:,.0f}"),
             "Inputs per Call": summary["inputs_per_call"].map(number),
         }
     )
 
 
+def _instrument(row: Any) -> str:
+    """Return the seconds of the same requests on the null system; a dash if they were too few to tell."""
+    return TOO_FEW if pd.isna(row.instrument_s) and row.instrument_requests > 0 else number(row.instrument_s)
+
+
+def machine_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return what each cell takes besides seconds: CPU, memory, the start, the first call of its size, in flight."""
+    named = {
+        "CPU direct, s": summary["baseline_cpu_s"].map(number),
+        "CPU served, s": summary["server_cpu_s"].map(number),
+        "CPU overhead, s": summary["cpu_overhead_s"].map(signed),
+        "Memory direct, MiB": summary["baseline_memory_mib"].map(number),
+        "Memory served, MiB": summary["server_memory_mib"].map(number),
+        "Start direct, s": summary["baseline_start_s"].map(number),
+        "Start served, s": summary["server_start_s"].map(number),
+        "First call direct, s": summary["baseline_cold_s"].map(number),
+        "First call served, s": summary["served_cold_s"].map(number),
+        "In flight": summary["mean_in_flight"].map(number),
+    }
+    return pd.DataFrame({**key_columns(summary), **named})
+
+
+def key_columns(summary: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
+    """Return the columns that say which cell a row is of."""
+    return {
+        "Recipe": summary["label"],
+        "Batch Size": summary["batch_size"].astype(str),
+        "Req Concurrency": summary["concurrency"].astype(str),
+    }
+
+
+def interval_column(summary: pd.DataFrame, name: str, in_words: Callable[[float], str] = number) -> "pd.Series[str]":
+    """Return a number of each row with half the width of its interval, where there is one."""
+    values = zip(summary[name], summary[f"{name}_half_width"], strict=True)
+    return pd.Series([with_interval(value, width, in_words) for value, width in values], index=summary.index)
+
+
 def quantile_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return quantiles in ms, by cell or by cell and stage; with the systems' names where there are several."""
+    """Return quantiles in ms, by cell or by cell and stage; with the systems' names where there are several.
+
+    A dash stands for a quantile of which too few requests say anything.
+    """
     named = {"recipe": "Recipe", "batch_size": "Batch Size", "concurrency": "Req Concurrency", "stage": "Stage"}
     if table["system"].nunique() > 1:
         named = {"recipe": "Recipe", "system": "System", **named}
     columns = {title: table[name].astype(str) for name, title in named.items() if name in table}
-    values = {name: table[name].map(number) for name in QUANTILES}
+    values = {name: table[name].map(lambda ms: TOO_FEW if pd.isna(ms) else number(ms)) for name in QUANTILES}
     return pd.DataFrame({**columns, **values, "Requests": table["requests"].map("{:,}".format)})
 
 
 def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the overhead of one request in ms, by recipe and batch size (rows) and concurrency (columns)."""
-    return _by_concurrency(summary, summary["overhead_per_request_ms"].map(signed))
+    values = interval_column(summary, "overhead_per_request_ms", signed)
+    is_undecided = summary["claim"] == UNDECIDED
+    return _by_concurrency(summary, values.mask(is_undecided, values + f", {UNDECIDED}"))
 
 
 def overhead_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -113,16 +167,17 @@ def overhead_table(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_concurrency(summary: pd.DataFrame, values: "pd.Series[str]") -> pd.DataFrame:
-    rows = summary[["recipe", "batch_size"]].drop_duplicates()
-    cells = summary.assign(value=values).set_index(["recipe", "batch_size", "concurrency"])["value"]
+    rows = summary[["label", "batch_size"]].drop_duplicates()
+    cells = summary.assign(value=values).set_index(["label", "batch_size", "concurrency"])["value"]
     table = cells.unstack().reindex(pd.MultiIndex.from_frame(rows)).fillna(NOT_PLANNED)
     table = table.rename(columns=lambda concurrency: f"{concurrency} concurrent")
     table.columns.name = None
-    return table.reset_index().rename(columns={"recipe": "Recipe", "batch_size": "Batch Size"})
+    return table.reset_index().rename(columns={"label": "Recipe", "batch_size": "Batch Size"})
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table of strings in Markdown, numbers to the right."""
+    """Return a table of strings in Markdown, numbers to the right; a bar in a name does not end its cell."""
+    table = table.map(lambda cell: str(cell).replace("|", r"\|"))
     alignment = ["left" if column in ("Recipe", "System", "Stage") else "right" for column in table.columns]
     return table.to_markdown(index=False, disable_numparse=True, colalign=alignment)
 

@@ -6,12 +6,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from servecost.bench import conditions, environments
 from servecost.bench.conditions import MEASURING, Subject, commit
+from servecost.bench.experiment import SLICE_S
 from servecost.core import manifest, recipe, systems
 from servecost.core.recipe import ROOT
 from tests.support import write_recipe
@@ -26,6 +28,10 @@ def relative(paths: list[Path]) -> set[str]:
 
 def subject_of(folder: Path | str = "echo", python: str = "python3", **environment: str) -> Subject:
     return Subject(recipe.load(folder), SYSTEM, python, environment)
+
+
+def gathered_of(subject: Subject, slice_s: float = SLICE_S) -> dict[str, Any]:
+    return conditions.gather(subject, slice_s)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +71,7 @@ def test_what_is_made_of_the_numbers_afterwards_is_no_part_of_it():
     assert "servecost/cli.py" not in found
     assert {Path(name).suffix for name in found} == {".py"}
     left = {path.name for path in (ROOT / "servecost").iterdir() if path.is_dir() and path.name[0] != "_"}
-    assert left - set(MEASURING) == {"report"}
+    assert left - set(MEASURING) == {"report", "statistics"}
 
 
 @pytest.mark.parametrize("name", systems.available())
@@ -94,6 +100,7 @@ def own_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         (tmp_path / "systems" / name).mkdir(parents=True)
         (tmp_path / "systems" / name / "wire.py").write_text("")
     (folder / "system.py").write_text("from ..other.wire import OtherWire\n")
+    monkeypatch.setattr(systems, "load", lambda name: SimpleNamespace(borrows=()))
     monkeypatch.setattr(conditions, "ROOT", tmp_path)
     monkeypatch.setattr(systems, "FOLDER", tmp_path / "systems")
     conditions.system_digest.cache_clear()
@@ -140,7 +147,7 @@ def test_the_conditions_of_a_run_name_all_that_can_move_its_number(monkeypatch: 
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("HOME_SWEET_HOME", "1")
-    found = conditions.gather(subject_of(MALLOC_TOP_PAD_="5", OMP_NUM_THREADS="2"))
+    found = gathered_of(subject_of(MALLOC_TOP_PAD_="5", OMP_NUM_THREADS="2"))
     assert found["environment"] == {"MALLOC_TOP_PAD_": "5", "OMP_NUM_THREADS": "2"}
     assert found["shell"] == {"MALLOC_ARENA_MAX": "1"}
     assert {"host", "processor", "cores", "usable_cores", "memory_gib", "system"} == found["machine"].keys()
@@ -159,7 +166,7 @@ def test_a_recipes_settings_stand_with_their_values(tmp_path: Path, monkeypatch:
     folder = write_recipe(tmp_path / "mine", "example = ['a']; settings = ['WEIGHTS', 'MODE', 'DEPTH']")
     monkeypatch.setenv("WEIGHTS", "of the shell")
     monkeypatch.setenv("MODE", "of the shell")
-    found = conditions.gather(subject_of(folder, MODE="of the experiment"))
+    found = gathered_of(subject_of(folder, MODE="of the experiment"))
     assert found["recipes"]["mine"]["settings"] == {"WEIGHTS": "of the shell", "MODE": "of the experiment", "DEPTH": ""}
 
 
@@ -167,21 +174,21 @@ def test_a_recipes_settings_stand_with_their_values(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", [name for name in systems.available() if not systems.load(name).calls_predictor])
 def test_a_system_that_does_not_call_the_predictor_has_no_stack(name: str):
     """It runs on the interpreter of the load, whose versions are there."""
-    found = conditions.gather(Subject(recipe.load("echo"), name, "python3", {}))
+    found = gathered_of(Subject(recipe.load("echo"), name, "python3", {}))
     assert found["stacks"] == {}
     assert found["code"]["systems"].keys() == {name}
 
 
-def before(name: str = SYSTEM) -> dict[str, Any]:
+def before(name: str = SYSTEM, slice_s: float = SLICE_S) -> dict[str, Any]:
     """Return the conditions as far as they are known before an experiment makes anything."""
-    return conditions.gather_before(recipe.load("echo"), name, {"OMP_NUM_THREADS": "2"})
+    return conditions.gather_before(recipe.load("echo"), name, {"OMP_NUM_THREADS": "2"}, slice_s)
 
 
 @pytest.mark.usefixtures("installed")
 def test_conditions_are_known_before_anything_is_made():
     """A results folder of other versions is refused at once."""
     python = recipe.load("echo").python
-    assert before() == conditions.gather(subject_of("echo", python, OMP_NUM_THREADS="2"))
+    assert before() == gathered_of(subject_of("echo", python, OMP_NUM_THREADS="2"))
 
 
 def test_without_an_interpreter_only_its_versions_are_not_known(
@@ -194,12 +201,21 @@ def test_without_an_interpreter_only_its_versions_are_not_known(
     assert before() == {field: value for field, value in with_stack.items() if field != "stacks"}
 
 
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("one_s", [SLICE_S, 0.0])
+def test_the_length_of_slices_is_a_condition(one_s: float):
+    """Pairs whose arms took turns of another length, or none, are not compared with these."""
+    other_s = one_s + 1
+    with pytest.raises(manifest.Unlike, match=rf"^slice_s \({one_s} / {other_s}\)$"):
+        manifest.check_alike([before(slice_s=one_s), gathered_of(subject_of(), other_s)], ["environment", "stacks"])
+
+
 def gathered(installed: FakeInstalled, **versions: str) -> dict[str, Any]:
     """Return the conditions in an environment that has other versions than usual."""
     usual = installed.versions
     installed.versions = {**usual, **versions}
     try:
-        return conditions.gather(subject_of())
+        return gathered_of(subject_of())
     finally:
         installed.versions = usual
 
@@ -223,9 +239,9 @@ def test_a_package_of_both_arms_and_the_load_stands_once_for_each(installed: Fak
 
 def test_two_recipes_and_two_systems_are_alike(tmp_path: Path, installed: FakeInstalled):
     """Each has fields of its own, so that their runs may be merged."""
-    other = conditions.gather(subject_of(write_recipe(tmp_path / "mine", "example = ['b']")))
+    other = gathered_of(subject_of(write_recipe(tmp_path / "mine", "example = ['b']")))
     name = next(each for each in systems.available() if each != SYSTEM)
-    third = conditions.gather(Subject(recipe.load("echo"), name, "other/python", {}))
+    third = gathered_of(Subject(recipe.load("echo"), name, "other/python", {}))
     assert manifest.check_alike([gathered(installed), other, third]) == []
 
 
@@ -233,10 +249,10 @@ def test_two_recipes_and_two_systems_are_alike(tmp_path: Path, installed: FakeIn
 def test_a_manifest_has_the_conditions_and_the_digests_of_the_runs_files(tmp_path: Path):
     """Fields of the run itself stand beside the conditions, so that they make no runs unlike."""
     (tmp_path / "out.csv").write_text("x\n")
-    conditions.write(tmp_path, subject_of(), ["out.csv"], arm="served", round=3)
+    conditions.write(tmp_path, subject_of(), SLICE_S, ["out.csv"], batch_size=8, round=3)
     content = manifest.checked(tmp_path, ["out.csv"])
-    assert content["conditions"] == conditions.gather(subject_of())
-    assert (content["arm"], content["round"], content["files"].keys()) == ("served", 3, {"out.csv"})
+    assert content["conditions"] == gathered_of(subject_of())
+    assert (content["batch_size"], content["round"], content["files"].keys()) == (8, 3, {"out.csv"})
     assert content["written_at"].endswith("+00:00")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from servecost.bench import environments
-from servecost.bench.environments import EnvironmentRefused, Environments, digest, fits, required_names
+from servecost.bench.environments import EnvironmentRefused, Environments, Incompatible, digest, fits, required_names
 from servecost.core import recipe, systems
 from servecost.core.recipe import Recipe
 from servecost.core.system import System
@@ -166,15 +166,17 @@ class Commands:
 
     Attributes:
         refused: commands that contain one of these words fail.
+        as_what: how they fail.
     """
 
     made: list[list[str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    as_what: type[EnvironmentRefused] = EnvironmentRefused
 
     def run(self, command: list[str], chosen: Recipe, system: System) -> None:
         self.made.append(command)
         if any(word in command for word in self.refused):
-            raise EnvironmentRefused(f"{chosen.name} and {system.name} cannot be installed together: no such version")
+            raise self.as_what(f"{chosen.name} and {system.name} cannot be installed together: no such version")
         if "venv" in command:
             Path(command[-1]).mkdir(parents=True)
 
@@ -218,7 +220,7 @@ def test_an_environment_is_built_once_from_both_files(pair: Pair, commands: Comm
     assert install[:3] == [str(python), "-m", "pip"]
     constraints = str(recipe.ROOT / environments.CONSTRAINTS)
     assert install[-6:] == ["-r", str(pair.recipe.requirements), "-r", str(pair.system_file), "-c", constraints]
-    assert said == [f"Building an environment for mine under {pair.system.name}, once: {place}"]
+    assert said == [f"Building an environment for mine under {pair.system.name}, once: {place} …", "… built in 0 s"]
     assert pair.installed.times_cleared > 0  # a new environment has other packages than were last asked for
 
 
@@ -238,7 +240,7 @@ def test_an_environment_is_found_once_it_is_whole(pair: Pair, commands: Commands
 def test_this_projects_versions_are_given_up_where_they_cannot_be_had(pair: Pair, commands: Commands):
     """The recipe's own pins hold all the same."""
     pair.require("torch==2.2.0\n", "fastapi\n")
-    commands.refused = ["-c"]
+    commands.refused, commands.as_what = ["-c"], Incompatible
     Environments().python_for(pair.recipe, pair.system)
     assert "-c" in commands.made[-2]
     assert "-c" not in commands.made[-1]
@@ -300,7 +302,7 @@ def popen(monkeypatch: pytest.MonkeyPatch) -> type[FakePopen]:
     ("output", "reason"),
     [
         (
-            "Collecting torch\nERROR: one\nERROR: No matching distribution found for torch==9\n",
+            "ERROR: Could not find it (from versions: none)\nERROR: No matching distribution found for torch==9\n",
             "No matching .* torch==9",
         ),
         ("error: subprocess-exited-with-error\n  hint\n", "error: subprocess-exited-with-error"),
@@ -317,6 +319,73 @@ def test_a_refused_installation_is_one_line(pair: Pair, popen: type[FakePopen], 
         refused_by.python_for(pair.recipe, pair.system)
     assert "\n" not in str(refused.value)
     assert len(ticks) == 2
+
+
+CONFLICT = """
+Collecting numpy==2.4.6
+ERROR: Cannot install numpy==2.4.6 and nvidia-pytriton==0.7.0 because these versions have conflicting dependencies.
+
+The conflict is caused by:
+    The user requested numpy==2.4.6
+    nvidia-pytriton 0.7.0 depends on numpy<2.0
+
+To fix this you could try to:
+ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/
+"""
+OTHER_PYTHON = """
+ERROR: Ignored the following versions that require a different python version: 0.2.19 Requires-Python >=3.10
+ERROR: Could not find a version that satisfies the requirement litserve==0.2.19 (from versions: 0.1.0)
+ERROR: No matching distribution found for litserve==0.2.19
+"""
+NO_SUCH = """
+ERROR: Could not find a version that satisfies the requirement mosec==9 (from versions: 0.1.0, 0.9.8)
+ERROR: No matching distribution found for mosec==9
+"""
+UNREACHED = """
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError'
+ERROR: Could not find a version that satisfies the requirement mosec==9 (from versions: none)
+ERROR: No matching distribution found for mosec==9
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (CONFLICT, "The user requested numpy==2.4.6; nvidia-pytriton 0.7.0 depends on numpy<2.0"),
+        (OTHER_PYTHON, "litserve==0.2.19 needs another Python: >=3.10"),
+        (NO_SUCH, "no version that runs here matches mosec==9"),
+        (UNREACHED, None),
+        ("error: subprocess-exited-with-error\n", None),
+        ("", None),
+    ],
+)
+def test_what_cannot_be_had_together_is_told_from_an_index_that_is_not_reached(output: str, reason: str | None):
+    """The first costs its rows; the second is tried again."""
+    assert environments.conflict_in(output) == reason
+
+
+def test_what_cannot_be_had_together_is_remembered(pair: Pair, popen: type[FakePopen]):
+    """It is tried again once one of the two requires something else."""
+    pair.require("numpy==2.4.6\n", "nvidia-pytriton==0.7.0\n")
+    popen.output, says = CONFLICT, f"^mine and {pair.system.name} cannot be had together: The user requested numpy"
+    for _ in range(2):
+        with pytest.raises(Incompatible, match=says) as refused:
+            Environments().python_for(pair.recipe, pair.system)
+        assert "\n" not in str(refused.value)
+    tried = len(popen.started)
+    assert tried == 1  # the environment could not even be made: every command prints the same here
+    pair.require("numpy\n", "nvidia-pytriton==0.7.0\n")
+    with pytest.raises(Incompatible):
+        Environments().python_for(pair.recipe, pair.system)
+    assert len(popen.started) > tried
+
+
+def test_a_program_that_is_missing_is_named_with_its_remedy(pair: Pair, monkeypatch: pytest.MonkeyPatch):
+    """TorchServe's front end is written in Java."""
+    monkeypatch.setattr(type(pair.system), "programs", {"no-such-program": "the package of that name"})
+    says = "^there is no program 'no-such-program' on this machine; install the package of that name$"
+    with pytest.raises(Incompatible, match=says):
+        Environments().python_for(pair.recipe, pair.system)
 
 
 def test_an_installation_that_hangs_is_ended(pair: Pair, popen: type[FakePopen]):

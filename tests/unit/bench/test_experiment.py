@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from servecost.bench import experiment
-from servecost.bench.experiment import Experiment, Overrides
+from servecost.bench.experiment import Experiment, Overrides, Rounds
 from servecost.core import systems, threads
 from servecost.core.overhead import EXAMPLES
 from servecost.core.recipe import ROOT
@@ -48,22 +48,30 @@ def test_the_experiments_for_the_published_table_cover_both_of_its_models(name: 
     """Each has small and large batches, and more than one user."""
     content = shipped(name)
     assert content.recipes == ["deepsegment_en", "efficientnet_b2"]
-    assert {1, 8, 64} <= set(content.batch_sizes)
+    assert {1, 8} <= set(content.batch_sizes)
     assert {1, 8} <= set(content.concurrencies)
 
 
-def test_the_full_experiment_is_the_published_protocol():
-    """It has 10,000 examples, three rounds, seven batch sizes and three concurrencies."""
+@pytest.mark.parametrize("name", ["page", "full"])
+def test_the_published_table_has_seven_batch_sizes_and_three_concurrencies(name: str):
+    """They are those of both models."""
+    content = shipped(name)
+    for recipe in content.recipes:
+        assert content.batch_sizes_of(recipe) == [1, 8, 32, 64, 128, 256, 512]
+        assert content.concurrencies_of(recipe) == [1, 8, 32]
+
+
+def test_the_full_experiment_does_the_published_work():
+    """It is three times 10,000 examples in each cell, in as many rounds as it takes."""
     content = shipped("full")
-    assert content.batch_sizes == [1, 8, 32, 64, 128, 256, 512]
-    assert (content.concurrencies, content.examples, content.rounds) == ([1, 8, 32], EXAMPLES, 3)
+    for recipe in content.recipes:
+        assert content.examples_of(recipe) * content.most_rounds >= 3 * EXAMPLES
 
 
-def test_the_page_is_the_full_experiment_but_for_the_number_of_images():
-    """So what is published is a part of what could be."""
-    page, full = (tomllib.loads((ROOT / "experiments" / f"{name}.toml").read_text()) for name in ("page", "full"))
-    assert page.pop("recipe") == {"efficientnet_b2": {"examples": 1024, "max_examples": 8192}}
-    assert page == full
+@pytest.mark.parametrize("name", ["quick", "page", "full"])
+def test_the_experiments_for_the_published_table_have_intervals(name: str):
+    """One round has none."""
+    assert shipped(name).most_rounds >= 2
 
 
 @pytest.mark.parametrize(
@@ -74,10 +82,16 @@ def test_the_page_is_the_full_experiment_but_for_the_number_of_images():
             "[recipe.echo]\nround = 1",
             f"unknown key 'recipe.echo.round'; valid keys: {', '.join(sorted(Overrides.model_fields))}$",
         ),
-        ('rounds = "three"', "rounds = 'three': input should be a valid integer"),
-        ("rounds = 0", "rounds = 0: input should be greater than or equal to 1"),
-        ("rounds = true", "rounds = True: input should be a valid integer"),
-        ('systems = ["nope"]', f"unknown system 'nope'; there are: {', '.join(systems.available())}$"),
+        ("rounds = 3", "rounds = 3: .*3 is odd; an even number lets each arm begin as often as the other$"),
+        ("rounds = {least = 5, most = 30}", "rounds = .*5 is odd; an even number lets each arm begin as often as"),
+        ("rounds = {least = 6, most = 31}", "rounds = .*31 is odd; an even number lets each arm begin as often as"),
+        ("rounds = {least = 8, most = 6}", "rounds = .*least is more than most$"),
+        ("rounds = {least = 6, most = 30}", "rounds from a least to a most number need a precision, such as 0.03"),
+        ("precision = 0.0", r"precision = 0\.0: input should be greater than 0"),
+        ("precision = 3.0", r"precision = 3\.0: input should be less than 1"),
+        ("slice_s = -1.0", r"slice_s = -1\.0: input should be greater than or equal to 0"),
+        ('slice_s = "1 s"', "slice_s = '1 s': input should be a valid number"),
+        ('systems = ["nope"]', f"unknown system 'nope'; there are: {re.escape(', '.join(systems.available()))}$"),
         ("systems = []", r"systems = \[\]: list should have at least 1 item"),
         ("[recipe.other]\nexamples = 5", r"\[recipe.other\]: not one of this experiment's recipes: echo"),
         ("[environment]\nOMP_NUM_THREADS = 2", "environment.OMP_NUM_THREADS = 2: input should be a valid string"),
@@ -117,8 +131,57 @@ def test_a_wrong_value_of_a_needed_key_is_one_line(tmp_path: Path, key: str, val
 def test_every_problem_has_a_line(tmp_path: Path):
     """A user with two mistakes learns of both."""
     with pytest.raises(experiment.ExperimentError) as refused:
-        experiment.read(written(tmp_path, GOOD + "colour = 1\nrounds = 0"))
+        experiment.read(written(tmp_path, GOOD + "colour = 1\nexamples_of = 0"))
     assert len(str(refused.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ('"three"', "'three': input should be a valid integer"),
+        ("0", "0: input should be greater than or equal to 1"),
+        ("true", "True: input should be a valid integer"),
+        ("{least = 0, most = 30}", "least = 0: input should be greater than or equal to 1"),
+        ("{least = 6}", "most' is missing"),
+        ("{least = 6, most = 30, more = 1}", "more'"),
+    ],
+)
+def test_wrong_rounds_are_named(tmp_path: Path, value: str, says: str):
+    """They may be a number or a table, so there may be a line for each."""
+    path = written(tmp_path, f"{GOOD}rounds = {value}")
+    with pytest.raises(experiment.ExperimentError, match=says) as refused:
+        experiment.read(path)
+    assert all(line.startswith(f"{path}: ") and "rounds" in line for line in str(refused.value).splitlines())
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 30])
+def test_rounds_are_even_or_one(tmp_path: Path, rounds: int):
+    """A single round shows whether an experiment runs at all."""
+    content, _ = experiment.read(written(tmp_path, f"{GOOD}rounds = {rounds}"))
+    assert (content.most_rounds, content.looks) == (rounds, (rounds,))
+
+
+def test_a_cell_is_looked_at_between_the_least_and_the_most_of_its_rounds(tmp_path: Path):
+    """At each look it may stop, if it is known with the precision that is asked for."""
+    text = GOOD + "rounds = {least = 6, most = 30}\n"
+    content, _ = experiment.read(written(tmp_path, text + "precision = 0.03"))
+    assert content.rounds == Rounds(least=6, most=30)
+    assert (content.most_rounds, content.precision) == (30, 0.03)
+    assert (content.looks[0], content.looks[-1]) == (6, 30)
+    assert len(content.looks) > 2
+    assert all(rounds % 2 == 0 for rounds in content.looks)
+
+
+def test_without_a_choice_of_rounds_there_is_one_look(tmp_path: Path):
+    """It comes after the last round."""
+    content, _ = experiment.read(written(tmp_path, f"{GOOD}rounds = 30\nprecision = 0.03"))
+    assert (content.most_rounds, content.looks) == (30, (30,))
+
+
+@pytest.mark.parametrize(("change", "slice_s"), [("", 1.0), ("slice_s = 0", 0.0), ("slice_s = 2.5", 2.5)])
+def test_a_slice_is_a_second_long_unless_it_is_said_otherwise(tmp_path: Path, change: str, slice_s: float):
+    """Undivided runs are slices of no length."""
+    assert experiment.read(written(tmp_path, GOOD + change))[0].slice_s == slice_s
 
 
 def test_a_missing_key_and_a_missing_file_are_named(tmp_path: Path):
@@ -208,8 +271,19 @@ def test_a_system_gets_the_settings_that_differ_from_its_defaults(tmp_path: Path
     """Another system gets none of them."""
     setting = next(iter(systems.load(SYSTEM).settings))
     content, _ = experiment.read(written(tmp_path, f'{GOOD}[system.{SYSTEM}]\n{setting} = "7"\n'))
-    assert content.settings_of(SYSTEM) == {setting: "7"}
-    assert content.settings_of("another") == {}
+    assert content.settings_of(SYSTEM, "echo") == {setting: "7"}
+    assert content.settings_of("another", "echo") == {}
+
+
+def test_a_recipe_has_settings_of_its_own(tmp_path: Path):
+    """They come before those for all; each is checked as those are, and an error names where it stands."""
+    setting = sorted(systems.load(SYSTEM).settings)[0]
+    text = f'{GOOD}[system.{SYSTEM}]\n{setting} = "7"\n'
+    content, _ = experiment.read(written(tmp_path, f'{text}[recipe.echo.system.{SYSTEM}]\n{setting} = "8"'))
+    assert content.settings_of(SYSTEM, "echo") == {setting: "8"}
+    assert content.settings_of(SYSTEM, "another") == {setting: "7"}
+    with pytest.raises(experiment.ExperimentError, match=rf"\[recipe.echo.system.{SYSTEM}\]: unknown setting 'NOPE'"):
+        experiment.read(written(tmp_path, f'{text}[recipe.echo.system.{SYSTEM}]\nNOPE = "8"'))
 
 
 def test_without_a_system_the_default_is_served(tmp_path: Path):
@@ -221,12 +295,12 @@ def test_without_a_system_the_default_is_served(tmp_path: Path):
     ("changes", "least_s", "most_s"),
     [
         ({}, 480, 600),
-        ({"batch_sizes": [1, 512], "concurrencies": [32]}, 512 * 32 * 0.1, 512 * 32),
+        ({"batch_sizes": [1, 512], "concurrencies": [32]}, 512 * 32 * 0.4, 512 * 32),
         ({"request_timeout_s": 7}, 7, 7),
     ],
 )
 def test_the_time_out_grows_with_the_largest_cell(changes: dict[str, Any], least_s: float, most_s: float):
-    """The last of all requests in flight waits for all the others."""
+    """The last of all requests in flight waits for all the others, and for the arm's stops."""
     cells = {"recipes": ["echo"], "batch_sizes": [1, 8], "concurrencies": [1, 4], "examples": 100}
     assert least_s <= Experiment(**{**cells, **changes}).timeout_s_of("echo") <= most_s
 
@@ -236,3 +310,28 @@ def test_what_is_recorded_is_the_whole_experiment(tmp_path: Path):
     recorded = experiment.read(written(tmp_path, GOOD))[0].model_dump()
     assert recorded["seed"] == 1
     assert recorded.keys() == Experiment.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("WORKERS", r"\[environment\] WORKERS: the system fastdeploy sets that itself; write it under \[system.fastd"),
+        ("OPTIMAL_BATCH_SIZE", r"write it under \[system.fastdeploy\]"),
+        ("HOST", r"\[environment\] HOST: the system fastdeploy sets that itself; leave it out"),
+    ],
+)
+def test_a_variable_that_a_system_sets_itself_is_refused(tmp_path: Path, name: str, says: str):
+    """Its value would be recorded, and another one would hold."""
+    text = f'{GOOD}systems = ["fastdeploy"]\n[environment]\n{name} = "1"\n'
+    with pytest.raises(experiment.ExperimentError, match=says):
+        experiment.read(written(tmp_path, text))
+
+
+def test_a_byte_order_mark_is_skipped_and_another_encoding_named(tmp_path: Path):
+    """Some editors write one or the other."""
+    path = tmp_path / "my.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert experiment.read(path)[0].examples == 100
+    path.write_bytes(GOOD.encode("utf-16"))
+    with pytest.raises(experiment.ExperimentError, match=r"my\.toml: it is not UTF-8"):
+        experiment.read(path)

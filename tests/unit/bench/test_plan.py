@@ -1,50 +1,65 @@
-"""The plan says which runs an experiment consists of and in which order, and starts nothing."""
+"""The plan says which pairs an experiment consists of and in which order, and starts nothing."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from servecost.bench import plan
 from servecost.bench.runs import Kind, Part
-from servecost.core import csv_files, layout, systems
-from tests.unit.bench.fakes import planned
+from servecost.core import csv_files, layout, recipe, systems
+from tests.unit.bench.fakes import experiment, of_kind, planned
 
-ORDERED = {
+ORDERED: dict[str, Any] = {
     "recipes": ["echo", "deepsegment_en"],
     "batch_sizes": [1, 8, 32, 64],
     "concurrencies": [1, 4, 8],
     "rounds": 4,
 }
-
-
-def rounds_of(parts: list[Part]) -> list[Part]:
-    """Return the parts of the comparison, without the instrument's own."""
-    return [part for part in parts if part.has_direct_arm]
+CELLS = [(size, users) for size in (1, 8, 32, 64) for users in (1, 4, 8)]
 
 
 def order_of(parts: list[Part]) -> list[list[tuple[int, int]]]:
-    """Return each part's runs as batch size and concurrency, which is 0 for a baseline run."""
-    return [[(run.batch_size, run.concurrency) for run in part.runs] for part in rounds_of(parts)]
+    """Return each part's pairs as batch size and concurrency."""
+    return [[(run.batch_size, run.concurrency) for run in part.runs] for part in of_kind(parts, Kind.PAIR)]
 
 
-def test_arms_alternate_and_their_order_is_reversed_every_other_round(tmp_path: Path):
-    """A batch size's baseline run is right before its served runs, or right after them; recipes change places, too."""
-    parts = rounds_of(planned(tmp_path, **ORDERED))
-    assert [(part.round, part.recipe.name) for part in parts[:4]] == [
-        (1, "echo"),
-        (1, "deepsegment_en"),
-        (2, "deepsegment_en"),
-        (2, "echo"),
-    ]
-    for part in parts:
-        for first in range(0, len(part.runs), 4):
-            group = part.runs[first : first + 4]
-            assert len({run.batch_size for run in group}) == 1
-            place = 0 if part.round % 2 else 3
-            assert [run.kind is Kind.BASELINE for run in group] == [at == place for at in range(4)]
-            assert {run.concurrency for run in group if run.kind is Kind.SERVED} == {1, 4, 8}
+def test_parts_are_shuffled_by_the_seed_and_reversed_every_other_round(tmp_path: Path):
+    """A machine that becomes slower or faster favours no recipe and no system."""
+    names = systems.available()[:5]
+
+    def order(seed: int) -> list[list[tuple[str, str]]]:
+        parts = of_kind(planned(tmp_path, **ORDERED, systems=names, seed=seed), Kind.PAIR)
+        return [[(part.recipe.name, part.system) for part in parts if part.round == number] for number in range(1, 5)]
+
+    first = order(1)
+    assert first == order(1) != order(2)
+    assert (first[1], first[3]) == (first[0][::-1], first[2][::-1])
+    assert first[0] != first[2]
+    assert sorted(first[0]) == sorted((recipe, name) for recipe in ORDERED["recipes"] for name in names)
+
+
+def test_what_cannot_be_had_together_has_no_part(tmp_path: Path):
+    """The baseline still meets itself, and another system's part finds the right answers."""
+    one, other = "fastapi", "fastdeploy"
+    chosen = experiment(**{**ORDERED, "systems": [one, other]})
+    recipes = [recipe.load(name) for name in chosen.recipes]
+    parts = plan.parts(chosen, recipes, tmp_path, {("echo", one)})
+    found = {(part.recipe.name, part.system) for part in of_kind(parts, Kind.PAIR)}
+    assert found == {("echo", other), ("deepsegment_en", one), ("deepsegment_en", other)}
+    assert len(of_kind(parts, Kind.SAME)) == 2 * 4
+    assert {(part.recipe.name, part.system) for part in of_kind(parts, Kind.LOAD)} == {
+        (name, f"null+{system}") for name, system in found
+    }
+
+
+def test_pairs_of_one_batch_size_stand_together(tmp_path: Path):
+    """Memory that one size needs is not touched anew in between."""
+    for order in order_of(planned(tmp_path, **ORDERED)):
+        for first in range(0, len(order), 3):
+            assert len({batch_size for batch_size, _ in order[first : first + 3]}) == 1
 
 
 def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path: Path):
@@ -57,71 +72,95 @@ def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path: Pat
 
 def test_every_round_has_every_cell_once(tmp_path: Path):
     """Shuffling loses none."""
-    for order in order_of(planned(tmp_path, **ORDERED)):
-        assert sorted(order) == [(size, users) for size in (1, 8, 32, 64) for users in (0, 1, 4, 8)]
+    orders = order_of(planned(tmp_path, **ORDERED))
+    assert len(orders) == 2 * 4
+    for order in orders:
+        assert sorted(order) == CELLS
+
+
+def test_there_are_as_many_rounds_as_a_cell_may_need(tmp_path: Path):
+    """Those that it does not need are left out later, after a look."""
+    parts = planned(tmp_path, rounds={"least": 2, "most": 8}, precision=0.1)
+    for kind in (Kind.PAIR, Kind.SAME):
+        assert [part.round for part in of_kind(parts, kind)] == list(range(1, 9))
 
 
 def test_every_system_has_a_part_in_every_round(tmp_path: Path):
     """Each has files and answers of its own, below the round and the recipe."""
     names = systems.available()[:2]
-    parts = rounds_of(planned(tmp_path, systems=names))
-    assert [(part.round, part.system) for part in parts] == [
-        (1, names[0]),
-        (1, names[1]),
-        (2, names[1]),
-        (2, names[0]),
+    parts = of_kind(planned(tmp_path, systems=names), Kind.PAIR)
+    assert sorted((part.round, part.system) for part in parts) == [
+        (number, name) for number in (1, 2) for name in names
     ]
     for part in parts:
         assert part.folder == tmp_path / f"round-{part.round}" / "echo" / part.system
         assert part.expected_json == part.folder / layout.EXPECTED_JSON
-        assert {run.place.parent for run in part.served} == {part.folder}
-        assert all(part.system in run.label for run in part.served)
+        assert {run.place for run in part.runs} == {
+            part.folder / layout.cell_folder(run.batch_size, run.concurrency) for run in part.runs
+        }
+        assert all(part.system in run.label for run in part.runs)
 
 
-def test_runs_of_one_pace_are_of_one_arm_of_one_recipe(tmp_path: Path):
+def test_runs_of_one_pace_are_of_one_recipe_under_one_system(tmp_path: Path):
     """Only such runs take about as long per example."""
-    parts = rounds_of(planned(tmp_path, **ORDERED))
-    paces: dict[tuple[Kind, str], set[str]] = {
-        (run.kind, part.recipe.name): set() for part in parts for run in part.runs
-    }
+    parts = planned(tmp_path, **ORDERED)
+    paces: dict[tuple[str, str], set[str]] = {}
     for part in parts:
-        for run in part.runs:
-            paces[run.kind, part.recipe.name].add(run.pace)
+        paces.setdefault((part.recipe.name, plan.system_of(part)), set()).update(run.pace for run in part.runs)
     assert all(len(found) == 1 for found in paces.values())
-    assert len({pace for found in paces.values() for pace in found}) == 4
+    assert len({pace for found in paces.values() for pace in found}) == len(paces) == 2 * 3
 
 
 def test_a_recipe_may_differ_from_the_others(tmp_path: Path):
     """What its table leaves out is as for all."""
     own = {"echo": {"examples": 7, "batch_sizes": [2]}}
-    parts = rounds_of(planned(tmp_path, recipes=["echo", "deepsegment_en"], recipe=own, rounds=1))
-    assert [(part.recipe.name, part.examples, {run.batch_size for run in part.runs}) for part in parts] == [
-        ("echo", 7, {2}),
-        ("deepsegment_en", 60, {1, 8}),
-    ]
+    parts = of_kind(planned(tmp_path, recipes=["echo", "deepsegment_en"], recipe=own), Kind.PAIR)[:2]
+    found = {
+        part.recipe.name: ({run.examples for run in part.runs}, {run.batch_size for run in part.runs}) for part in parts
+    }
+    assert found == {"echo": ({7}, {2}), "deepsegment_en": ({60}, {1, 8})}
 
 
 def test_a_cell_with_fewer_requests_than_users_may_have_more_examples(tmp_path: Path):
-    """It has as many as it takes for a request per user, if that is allowed; the baseline runs stay as they are."""
+    """It has as many as it takes for a request per user, in both of its arms, if that is allowed."""
     part = planned(tmp_path, batch_sizes=[1, 50, 100], examples=100, max_examples=200)[0]
-    examples = {(run.batch_size, run.concurrency): run.examples for run in part.served}
+    examples = {(run.batch_size, run.concurrency): run.examples for run in part.runs}
     assert examples == {(1, 1): 100, (1, 4): 100, (50, 1): 100, (50, 4): 200, (100, 1): 100, (100, 4): 100}
-    assert {run.examples for run in part.runs if run.kind is Kind.BASELINE} == {100}
 
 
-def test_the_instruments_own_runs_follow_the_first_part_of_each_recipe(tmp_path: Path):
-    """They are made once, on the null system, with the answers that the first part finds."""
-    parts = planned(tmp_path, **ORDERED)
-    own = [place for place, part in enumerate(parts) if not part.has_direct_arm]
-    assert own == [1, 3]
-    for place in own:
-        instrument, before = parts[place], parts[place - 1]
-        assert (instrument.system, instrument.round) == (layout.NULL_SYSTEM, 0)
+@pytest.mark.parametrize(
+    ("sizes", "middle"), [([8], 8), ([1, 8], 1), ([8, 1, 64], 8), ([1, 8, 32, 64, 128, 256, 512], 64)]
+)
+def test_the_baseline_meets_itself_once_in_every_round_of_every_recipe(tmp_path: Path, sizes: list[int], middle: int):
+    """That is a pair at a batch size of the middle, after the recipe's first system; its folder is its own."""
+    names = systems.available()[:2]
+    parts = planned(tmp_path, **{**ORDERED, "batch_sizes": sizes, "systems": names})
+    found = of_kind(parts, Kind.SAME)
+    assert sorted((part.round, part.recipe.name) for part in found) == [
+        (number, name) for number in range(1, 5) for name in ("deepsegment_en", "echo")
+    ]
+    for part in found:
+        before = parts[parts.index(part) - 1]
+        assert (before.system, before.round, before.recipe) == (names[0], part.round, part.recipe)
+        (run,) = part.runs
+        assert (run.batch_size, run.concurrency, run.examples) == (middle, 0, 60)
+        assert part.folder == tmp_path / layout.round_folder(part.round) / part.recipe.name / layout.SAME
+        assert run.place == part.folder / layout.cell_folder(middle, 0)
+
+
+def test_the_instruments_own_runs_follow_the_first_part_of_each_recipe_and_wire(tmp_path: Path):
+    """They are made once, on the null system in the system's wire, with the answers that the part before finds."""
+    parts = planned(tmp_path, **ORDERED, systems=["fastapi", "fastapi+batch", "fastdeploy"])
+    found = of_kind(parts, Kind.LOAD)
+    assert len(found) == len(ORDERED["recipes"]) * 2
+    for instrument in found:
+        before = [part for part in parts[: parts.index(instrument)] if part.kind is Kind.PAIR][-1]
+        wire = systems.folder_of(before.system).name
+        assert (instrument.system, instrument.round) == (f"{layout.NULL_SYSTEM}+{wire}", 0)
         assert (instrument.recipe, instrument.expected_json) == (before.recipe, before.expected_json)
-        assert instrument.folder == tmp_path / layout.INSTRUMENT / before.recipe.name
+        assert instrument.folder == tmp_path / layout.INSTRUMENT / before.recipe.name / wire
         assert set(instrument.tolerated) == {"client-cpu", "concurrency"}
-        assert {run.kind for run in instrument.runs} == {Kind.SERVED}
-        assert len(instrument.runs) == 4 * 3
+        assert [(run.batch_size, run.concurrency) for run in instrument.runs] == CELLS
 
 
 @pytest.mark.parametrize(
@@ -131,27 +170,54 @@ def test_the_instruments_own_runs_follow_the_first_part_of_each_recipe(tmp_path:
 def test_the_instruments_own_runs_are_brief(tmp_path: Path, examples: int, batch_size: int, users: int, brief: int):
     """A thousand requests are enough, or four for each user."""
     cell = {"batch_sizes": [batch_size], "concurrencies": [users], "examples": examples}
-    (run,) = planned(tmp_path, **cell)[1].runs
+    ((run,),) = (part.runs for part in of_kind(planned(tmp_path, **cell), Kind.LOAD))
     assert run.examples == brief
 
 
-def test_the_plan_names_every_cell_of_every_round(tmp_path: Path):
+def test_no_other_part_tolerates_a_broken_rule(tmp_path: Path):
+    """A pair's number counts only by all rules."""
+    parts = planned(tmp_path, **ORDERED)
+    assert {part.tolerated for kind in (Kind.PAIR, Kind.SAME) for part in of_kind(parts, kind)} == {()}
+
+
+def written(out: Path, **changes: object) -> list[dict[str, str]]:
+    """Return the rows of an experiment's plan."""
+    plan.write(planned(out, **changes), out)
+    return csv_files.rows(out / layout.PLAN_CSV)
+
+
+def test_the_plan_names_every_pair_of_every_round(tmp_path: Path):
     """A report finds in the plan's file what there should be, without the instrument's own runs."""
-    plan.write(planned(tmp_path), tmp_path)
-    rows = csv_files.rows(tmp_path / layout.PLAN_CSV)
+    rows = written(tmp_path)
     assert tuple(rows[0]) == layout.PLAN_COLUMNS
-    cells = {(row["round"], row["batch_size"], row["concurrency"]) for row in rows}
-    assert len(rows) == len(cells) == 2 * 2 * 2
+    cells = {(row["round"], row["system"], row["batch_size"], row["concurrency"]) for row in rows}
+    assert len(rows) == len(cells) == 2 * (2 * 2 + 1)
     label = systems.load(systems.default()).label
-    assert {(row["system"], row["system_label"]) for row in rows} == {(systems.default(), label)}
-    assert {(row["examples"], row["baseline_examples"]) for row in rows} == {("60", "60")}
+    assert {(row["system"], row["system_label"]) for row in rows} == {
+        (systems.default(), label),
+        (layout.SAME, layout.SAME_LABEL),
+    }
+    assert {row["examples"] for row in rows} == {"60"}
+    assert {row["concurrency"] for row in rows if row["system"] == layout.SAME} == {"0"}
+
+
+def test_the_plan_has_the_examples_of_each_pair(tmp_path: Path):
+    """A cell may have more of them than others."""
+    rows = written(tmp_path, batch_sizes=[1, 50], examples=100, max_examples=200)
+    examples = {(row["batch_size"], row["concurrency"]): row["examples"] for row in rows if row["round"] == "1"}
+    assert examples == {("1", "0"): "100", ("1", "1"): "100", ("1", "4"): "100", ("50", "1"): "100", ("50", "4"): "200"}
 
 
 def test_the_order_is_in_the_plan(tmp_path: Path):
-    """A run has its place among all runs of both arms, and its baseline run another."""
-    plan.write(planned(tmp_path, **ORDERED), tmp_path)
-    rows = csv_files.rows(tmp_path / layout.PLAN_CSV)
-    places = {int(row[column]) for row in rows for column in ("order", "baseline_order")}
-    assert places == set(range(1, 4 * 2 * 4 * 4 + 1))
-    for row in rows:
-        assert (int(row["baseline_order"]) < int(row["order"])) == (int(row["round"]) % 2 == 1)
+    """Each pair has its place among all pairs."""
+    parts = planned(tmp_path, **ORDERED)
+    rows = written(tmp_path, **ORDERED)
+    pairs = 2 * 4 * (4 * 3 + 1)
+    assert sorted(int(row["order"]) for row in rows) == list(range(1, pairs + 1))
+    by_order = {int(row["order"]): row for row in rows}
+    made = [(part, run) for part in parts if part.kind is not Kind.LOAD for run in part.runs]
+    assert len(made) == pairs
+    for order, (part, run) in enumerate(made, start=1):
+        row = by_order[order]
+        assert (int(row["round"]), row["recipe"], row["system"]) == (part.round, part.recipe.name, plan.system_of(part))
+        assert (int(row["batch_size"]), int(row["concurrency"])) == (run.batch_size, run.concurrency)

@@ -9,17 +9,16 @@ import pytest
 from rich.console import Console
 
 from servecost.bench import progress
-from servecost.bench.arms.protocol import Timed
 from servecost.bench.progress import FIRST_GUESS_S_PER_EXAMPLE, PLAIN_INTERVAL_S, Display, Estimate, Journal, duration
 from servecost.bench.runs import Kind, Run
 from servecost.core import csv_files, layout
-from servecost.core.verdicts import Verdict
-from tests.unit.bench.fakes import planned
+from servecost.core.verdicts import VALID, Verdict
+from tests.unit.bench.fakes import of_kind, planned
 from tests.unit.core.fakes import FakeTime
 
-ONE = Run(Kind.SERVED, "one", "slow", Path("one"), 100)
-TWO = Run(Kind.SERVED, "two", "slow", Path("two"), 50)
-THREE = Run(Kind.BASELINE, "three", "quick", Path("three"), 100)
+ONE = Run(Kind.PAIR, "one", "slow", Path("one"), 100, 8, 4)
+TWO = Run(Kind.PAIR, "two", "slow", Path("two"), 50, 8, 4)
+THREE = Run(Kind.SAME, "three", "quick", Path("three"), 100, 8)
 RUNS = [ONE, TWO, THREE]
 
 
@@ -102,19 +101,19 @@ def test_the_journal_keeps_failures_with_their_verdicts(tmp_path: Path):
     output = io.StringIO()
     journal = Journal(tmp_path, shown_on(output))
     journal.begin(ONE)
-    journal.finish(ONE, Timed(12.3456))
+    journal.finish(ONE, VALID, {"baseline": 10.5, "served": 12.3456})
     broken = Verdict("disk", "12 MiB were left")
-    journal.finish(TWO, Timed(3.0, broken))
-    assert journal.failures == [f"two: {broken}"]
-    assert "[1/3] one: 12.346 s for 100 examples; about" in output.getvalue()
+    journal.finish(TWO, broken, {"baseline": 0.0})
+    assert [str(failure) for failure in journal.failures] == [f"two: {broken}"]
+    assert "[1/3] one: baseline 10.500 s, served 12.346 s for 100 examples; about" in output.getvalue()
     assert f"[2/3] two: {broken}; about" in output.getvalue()
 
 
 def test_the_journal_says_where_the_wall_time_went(tmp_path: Path, clock: FakeTime):
-    """Each step has the time since the step before, and the part of it that was timed."""
+    """Each step has the time since the step before, and the part of it that either arm's clock has."""
     journal = Journal(tmp_path, shown_on(io.StringIO()), _noted_s=clock.now_s)
     clock.sleep(4)
-    journal.finish(ONE, Timed(2.5))
+    journal.finish(ONE, VALID, {"baseline": 1.0, "served": 1.5})
     clock.sleep(8)
     journal.note_wall("ending a server")
     rows = csv_files.rows(tmp_path / layout.WALL_CSV)
@@ -122,11 +121,11 @@ def test_the_journal_says_where_the_wall_time_went(tmp_path: Path, clock: FakeTi
 
 
 def test_the_journal_says_when_the_arms_of_a_part_are_started(tmp_path: Path):
-    """Loading a model may take minutes; a part without a direct arm starts with its first run."""
+    """Loading a model may take minutes; other parts start with their first run."""
     output = io.StringIO()
-    compared, instrument = planned(tmp_path)[:2]
     journal = Journal(tmp_path, shown_on(output))
-    journal.begin_part(compared)
-    journal.begin_part(instrument)
+    compared, *others = (of_kind(planned(tmp_path), kind)[0] for kind in Kind)
+    for part in (compared, *others):
+        journal.begin_part(part)
     said = [line for line in output.getvalue().splitlines() if line.endswith("…")]
     assert said == [f"round 1, echo, starting the predictor and {compared.system} …"]

@@ -25,9 +25,10 @@ def hold(out: Path, conditions: dict[str, object]) -> None:
 def test_a_folder_is_made_and_marked_with_its_experiment(tmp_path: Path):
     """The same experiment may go on in it."""
     out = tmp_path / "new" / "out"
+    chosen = experiment(rounds={"least": 6, "most": 30}, precision=0.03)
     for _ in range(2):
-        with claimed(out, experiment(), [HERE], []):
-            assert json.loads((out / layout.EXPERIMENT_JSON).read_text()) == experiment().model_dump(mode="json")
+        with claimed(out, chosen, [HERE], []):
+            assert json.loads((out / layout.EXPERIMENT_JSON).read_text()) == chosen.model_dump(mode="json")
     assert sorted(path.name for path in out.iterdir()) == [".lock", layout.EXPERIMENT_JSON]
 
 
@@ -36,7 +37,7 @@ def test_a_folder_of_another_experiment_is_not_touched(tmp_path: Path):
     with claimed(tmp_path, experiment(), [HERE], []):
         before = (tmp_path / layout.EXPERIMENT_JSON).read_text()
     says = rf"^{tmp_path} was made by a different experiment \(examples, rounds differ\); choose another with --out$"
-    with pytest.raises(ResultsFolderError, match=says), claimed(tmp_path, experiment(examples=61, rounds=3), [], []):
+    with pytest.raises(ResultsFolderError, match=says), claimed(tmp_path, experiment(examples=61, rounds=4), [], []):
         pass
     assert (tmp_path / layout.EXPERIMENT_JSON).read_text() == before
 

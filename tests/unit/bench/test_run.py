@@ -1,237 +1,338 @@
-"""An experiment is a loop over its runs: in the planned order, one arm at a time, and failures do not end it."""
+"""An experiment is a loop over its pairs: in the planned order, one arm at a time, and failures do not end it."""
 
 from __future__ import annotations
 
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from servecost.bench import run as runner
 from servecost.bench import store
-from servecost.bench.arms.protocol import ArmFailed
+from servecost.bench.arms.protocol import ArmFailed, Timed
+from servecost.bench.processes.pauses import Use
 from servecost.bench.progress import Display, Journal
 from servecost.bench.results_folder import ResultsFolderError
+from servecost.bench.run import Slicing
 from servecost.bench.runs import Kind, Part, Run
 from servecost.core import csv_files, layout, recipe
 from servecost.core.verdicts import VALID, Verdict
-from tests.unit.bench.fakes import FakeArms, Step, experiment, planned
+from tests.unit.bench.fakes import TOTAL_S, WORK_S, FakeArms, Step, experiment, of_kind, planned
 
 KILLED = Verdict("server", "its loop process ended")
+BOTH = {layout.BASELINE, layout.SERVED}
+SLICING = Slicing(slice_s=1.0, seed=1)
 
 
-def make(parts: list[Part], arms: FakeArms, out: Path) -> list[str]:
-    """Make the pending runs of these parts; return the failures."""
+@pytest.fixture
+def arms(monkeypatch: pytest.MonkeyPatch) -> FakeArms:
+    """Return arms that work by the bench's clock, which is the test's."""
+    made = FakeArms()
+    monkeypatch.setattr(runner, "time", made.clock)
+    return made
+
+
+def make(parts: list[Part], arms: FakeArms, out: Path, slicing: Slicing = SLICING) -> list[str]:
+    """Make the pending pairs of these parts; return the failures."""
     missing = store.pending(parts)
     runs = [run for each in missing for run in each.runs]
     with Display(runs, Console(file=io.StringIO())) as display:
         journal = Journal(out, display)
-        runner.make(missing, arms, journal)
-    return journal.failures
+        runner.make(missing, arms, slicing, journal)
+    return [str(failure) for failure in journal.failures]
+
+
+def again(arms: FakeArms) -> FakeArms:
+    """Return arms that have done nothing yet, with the same clock."""
+    return FakeArms(arms.clock)
+
+
+def one_pair(out: Path, **changes: object) -> tuple[Part, Run]:
+    """Return the one pair of a part."""
+    part = planned(out, **{"batch_sizes": [8], "concurrencies": [4], **changes})[0]
+    return part, part.runs[0]
 
 
 def all_labels(parts: list[Part]) -> list[str]:
-    """Return what the runs are called, separate calls included."""
-    return [run.label for part in parts for run in [*part.runs, *([part.calls_run] if part.has_direct_arm else [])]]
+    """Return what the runs are called."""
+    return [run.label for part in parts for run in part.runs]
 
 
-def run_of(parts: list[Part], kind: Kind, place: int = 0) -> Run:
-    """Return a run of a kind, by its place among those of the first part."""
-    return [run for run in parts[0].runs if run.kind is kind][place]
+def failure_of(run: Run) -> dict[str, str]:
+    """Return what is kept of a run that failed."""
+    return dict(json.loads((store.failed_folder(run) / layout.FAILURE_JSON).read_text()))
 
 
-def test_runs_are_made_in_the_order_of_the_plan(tmp_path: Path):
-    """Each part has arms of its own, and its separate calls come last."""
-    parts, arms = planned(tmp_path), FakeArms()
+def test_pairs_are_made_in_the_order_of_the_plan(arms: FakeArms, tmp_path: Path):
+    """Each part has arms of its own."""
+    parts = planned(tmp_path)
+    assert {part.kind for part in parts} == set(Kind)
     assert make(parts, arms, tmp_path) == []
     assert arms.labels("begin") == arms.labels("finish") == all_labels(parts)
     assert arms.parts == [f"{what} {part.folder}" for part in parts for what in ("begin", "end")]
     assert store.pending(parts) == []
 
 
-def test_the_other_arm_is_ready_and_at_rest_before_a_run(tmp_path: Path):
-    """Both are ready before the run begins, and only its own arm works until the run is over."""
-    parts, arms = planned(tmp_path, rounds=1), FakeArms()
-    make(parts[:1], arms, tmp_path)
-    by_run = len(parts[0].runs) + 1
-    assert len(arms.steps) == by_run * (2 + 1 + arms.advances + 1)
-    while arms.steps:
-        first, second, *own = [arms.steps.pop(0) for _ in range(2 + 1 + arms.advances + 1)]
-        assert (first.method, second.method) == ("ready", "ready")
-        assert {first.arm, second.arm} == {"direct", "served"}
-        assert [step.method for step in own] == ["begin", *["advance"] * arms.advances, "finish"]
-        assert {step.arm for step in own} == {second.arm}
-        assert own[0].run is not None
-        assert (second.arm == "served") == (own[0].run.kind is Kind.SERVED)
+@pytest.mark.parametrize("number", [1, 2])
+def test_both_arms_are_warmed_before_either_begins_and_the_one_that_begins_is_warmed_last(
+    arms: FakeArms, tmp_path: Path, number: int
+):
+    """Neither has rested for long when its clock starts."""
+    part = of_kind(planned(tmp_path), Kind.PAIR)[number - 1]
+    make([part], arms, tmp_path)
+    for run in part.runs:
+        methods = [step.method for step in arms.steps if step.run == run]
+        assert methods[:4] == ["warm", "warm", "begin", "begin"]
+        assert set(methods[4:-3]) == {"advance"}
+        assert methods[-3:] == ["finish", "finish", "after"]
+        first = SLICING.first(part, run)
+        assert [step.arm for step in arms.of(run, "warm")][-1] == arms.of(run, "advance")[0].arm == first
+        for method in ("warm", "begin", "finish"):
+            assert {step.arm for step in arms.of(run, method)} == BOTH
+    assert [step.method for step in arms.steps].count("ready") == 2 * len(part.runs)
 
 
-@pytest.mark.parametrize("advances", [1, 2, 7])
-def test_an_arm_advances_until_its_run_has_ended(tmp_path: Path, advances: int):
-    """However often it says that there is more to do."""
-    parts, arms = planned(tmp_path, rounds=1), FakeArms(advances=advances)
-    make(parts, arms, tmp_path)
-    first = run_of(parts, Kind.BASELINE).label
-    assert arms.labels("advance").count(first) == advances
+def test_another_arm_begins_in_the_other_round_of_two_in_every_cell(tmp_path: Path):
+    """So no cell has one arm begin more often than the other; which one it is in odd rounds, is by chance."""
+    parts = planned(tmp_path, batch_sizes=[1, 8, 32, 64], concurrencies=[1, 4, 8], rounds=12)
+    by_round: dict[tuple[str, int, int], dict[int, str]] = {}
+    for part in [*of_kind(parts, Kind.PAIR), *of_kind(parts, Kind.SAME)]:
+        for run in part.runs:
+            cell = part.kind.value, run.batch_size, run.concurrency
+            by_round.setdefault(cell, {})[part.round] = SLICING.first(part, run)
+    assert len(by_round) == 4 * 3 + 1
+    for firsts in by_round.values():
+        assert all({firsts[number], firsts[number + 1]} == BOTH for number in range(1, 12, 2))
+    odd = [firsts[number] for firsts in by_round.values() for number in range(1, 12, 2)]
+    assert 0.3 < odd.count(layout.BASELINE) / len(odd) < 0.7
 
 
-def test_what_a_run_amounts_to_has_the_time_that_its_arm_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """And the CPU seconds that the resting arm used meanwhile."""
-    parts, arms = planned(tmp_path), FakeArms(cpu_s_of_rest=0.25)
-    readings = iter([10.0, 90.0])
-    monkeypatch.setattr("servecost.bench.run.time", SimpleNamespace(monotonic=lambda: next(readings)))
-    with arms(parts[0]) as pair:
-        timed = runner.time_run(pair, run_of(parts, Kind.BASELINE))
-    assert (timed.total_s, timed.elapsed_s, timed.idle_cpu_s, timed.verdict) == (0.5, 80.0, 0.75, VALID)
+def test_the_seed_decides_which_arm_begins_and_how_long_slices_are(tmp_path: Path):
+    """The same seed gives the same slices again."""
+    part, run = one_pair(tmp_path)
+    expected_s = dict(WORK_S)
+
+    def first_slice(seed: int) -> tuple[str, float]:
+        return Slicing(1.0, seed).turns(part, run, expected_s).take()
+
+    assert first_slice(1) == first_slice(1)
+    assert len({first_slice(seed)[1] for seed in range(20)}) == 20
+    assert {first_slice(seed)[0] for seed in range(20)} == BOTH
 
 
-@pytest.mark.parametrize("method", ["ready", "begin", "advance"])
-@pytest.mark.parametrize(("kind", "arm"), [(Kind.BASELINE, "direct"), (Kind.SERVED, "served")])
-def test_an_arm_that_fails_costs_its_run_and_no_other(tmp_path: Path, method: str, kind: Kind, arm: str):
-    """The run is noted with its verdict, in the journal and where the report looks; the next command makes it again."""
-    parts = planned(tmp_path, rounds=1)
-    failing = run_of(parts, kind)
-    place = parts[0].runs.index(failing) + 1  # each run makes each arm ready once
+def test_arms_take_turns_and_come_to_their_end_together(arms: FakeArms, tmp_path: Path):
+    """Each one's run is cut into slices, between which the other runs."""
+    part, run = one_pair(tmp_path)
+    make([part], arms, tmp_path)
+    order = [step.arm for step in arms.of(run, "advance")]
+    assert len(order) >= 2 * 6
+    assert all(one != next_one for one, next_one in pairwise(order))
+    rows = csv_files.rows(run.place / layout.SLICES_CSV)
+    ends = {arm: max(int(row["end_ns"]) for row in rows if row["arm"] == arm) for arm in BOTH}
+    assert abs(ends[layout.BASELINE] - ends[layout.SERVED]) / 1e9 <= 0.1 * sum(WORK_S.values())
+
+
+def test_undivided_runs_are_made_one_after_the_other(arms: FakeArms, tmp_path: Path):
+    """The arm that begins comes to its end first."""
+    part, run = one_pair(tmp_path, slice_s=0)
+    slicing = Slicing(0.0, seed=1)
+    make([part], arms, tmp_path, slicing)
+    first = slicing.first(part, run)
+    assert [step.arm for step in arms.of(run, "advance")] == [first, *BOTH - {first}]
+
+
+def test_a_run_without_a_baseline_is_undivided(arms: FakeArms, tmp_path: Path):
+    """There is no arm to take turns with."""
+    (part,) = of_kind(planned(tmp_path), Kind.LOAD)
+    assert make([part], arms, tmp_path) == []
+    for run in part.runs:
+        assert [step.arm for step in arms.of(run, "advance")] == [layout.SERVED]
+
+
+def test_an_arms_seconds_are_those_of_its_own_clock(arms: FakeArms, tmp_path: Path):
+    """They are not the time that it was given, which has more in it."""
+    part, run = one_pair(tmp_path)
+    with arms(part) as pair:
+        store.make_room(run)
+        timed = runner.make_pair(pair, part, run, SLICING)
+    assert {name: each.total_s for name, each in timed.items()} == TOTAL_S
+    assert {name: each.verdict for name, each in timed.items()} == dict.fromkeys(TOTAL_S, VALID)
+    given_s = {name: sum(each.end_ns - each.begin_ns for each in arm.use.slices) / 1e9 for name, arm in timed.items()}
+    assert given_s == pytest.approx(WORK_S)
+
+
+def test_when_each_arm_ran_is_kept_and_what_it_used_while_it_rested(arms: FakeArms, tmp_path: Path):
+    """Slices are in the order of time, and none overlaps another."""
+    arms.idle_cpu_s = {layout.SERVED: 0.02}
+    part, run = one_pair(tmp_path)
+    make([part], arms, tmp_path)
+    rows = csv_files.rows(run.place / layout.SLICES_CSV)
+    assert tuple(rows[0]) == layout.SLICES_COLUMNS
+    edges = [int(row[column]) for row in rows for column in ("begin_ns", "end_ns")]
+    assert edges == sorted(edges)
+    for arm, work_s in WORK_S.items():
+        own = [int(row["end_ns"]) - int(row["begin_ns"]) for row in rows if row["arm"] == arm]
+        assert sum(own) / 1e9 == pytest.approx(work_s)
+    idle = {row["arm"]: row for row in csv_files.rows(run.place / layout.IDLE_CSV)}
+    assert idle.keys() == BOTH
+    assert {arm: row["cpu_s"] for arm, row in idle.items()} == {layout.BASELINE: "0.0", layout.SERVED: "0.02"}
+    assert all(float(row["rested_s"]) > 3 and row["memory_mib"] == "128.0" for row in idle.values())
+
+
+@pytest.mark.parametrize("method", ["ready", "warm", "begin", "advance"])
+@pytest.mark.parametrize("arm", sorted(BOTH))
+def test_an_arm_that_fails_costs_its_pair_and_no_other(arms: FakeArms, tmp_path: Path, method: str, arm: str):
+    """It is noted with its verdict, and made again later; the server, which may hold a run of it, is ended."""
+    parts = of_kind(planned(tmp_path), Kind.PAIR)[:1]
+    failing = parts[0].runs[1]
 
     def disturb(step: Step) -> None:
         readies = [each for each in arms.steps if (each.arm, each.method) == (arm, "ready")]
-        is_due = step.run is failing if method != "ready" else len(readies) == place
+        is_due = len(readies) == 2 if method == "ready" else step.run is failing
         if (step.arm, step.method) == (arm, method) and is_due:
             raise ArmFailed(KILLED)
 
-    arms = FakeArms(disturb=disturb)
+    arms.disturb = disturb
     assert make(parts, arms, tmp_path) == [f"{failing.label}: {KILLED}"]
-    assert set(all_labels(parts)) - set(arms.labels("finish")) == {failing.label}
+    assert arms.times_given_up == 1
+    assert arms.labels("finish") == [run.label for run in parts[0].runs if run is not failing]
     assert failure_of(failing) == {"rule": KILLED.rule, "reason": KILLED.reason}
-    again = FakeArms()
-    assert make(parts, again, tmp_path) == []
-    assert again.labels("begin") == [failing.label, parts[0].calls_run.label]
+    remade = again(arms)
+    assert make(parts, remade, tmp_path) == []
+    assert remade.labels("begin") == [failing.label]
     assert store.pending(parts) == []
     assert not list(tmp_path.rglob("*.failed"))
-    assert not list(tmp_path.rglob("*failure.json"))
 
 
-def test_a_run_does_not_need_the_other_arm(tmp_path: Path):
-    """A server that cannot be started costs the served runs, and the baseline runs are made."""
+def test_separate_calls_that_fail_cost_their_pair(arms: FakeArms, tmp_path: Path):
+    """Without them, nobody could say where its seconds go."""
+    part, run = one_pair(tmp_path)
 
     def disturb(step: Step) -> None:
-        if step.arm == "served":
-            raise ArmFailed(KILLED)
+        if step.method == "after":
+            raise ArmFailed(Verdict("baseline", "it ended"))
 
-    parts = planned(tmp_path, rounds=1)
-    failures = make(parts[:1], FakeArms(disturb=disturb), tmp_path)
-    assert failures == [f"{run.label}: {KILLED}" for run in parts[0].served]
-    assert [run.kind for run in store.pending(parts[:1])[0].runs] == [Kind.SERVED] * 4 + [Kind.CALLS]
-
-
-def failure_of(run: Run) -> dict[str, str]:
-    """Return what is kept of a run that failed."""
-    name = layout.BASELINE_FAILURE_JSON.format(run.batch_size)
-    path = store.failed_folder(run) / layout.FAILURE_JSON if run.kind is Kind.SERVED else run.place / name
-    return dict(json.loads(path.read_text()))
+    arms.disturb = disturb
+    assert len(make([part], arms, tmp_path)) == 1
+    assert failure_of(run)["rule"] == "baseline"
 
 
-def test_a_run_that_breaks_a_rule_is_kept_as_a_failure_with_its_files(tmp_path: Path):
-    """The files show why; the other runs go on."""
-    parts = planned(tmp_path, rounds=1)
-    failing = run_of(parts, Kind.SERVED)
-    arms = FakeArms(verdicts={failing.label: Verdict("failures", "2 of 60 requests failed")})
+@pytest.mark.parametrize("arm", sorted(BOTH))
+def test_a_pair_of_which_one_arm_breaks_a_rule_is_kept_as_a_failure_with_its_files(
+    arms: FakeArms, tmp_path: Path, arm: str
+):
+    """The files show why; the other pairs go on."""
+    parts = of_kind(planned(tmp_path), Kind.PAIR)[:1]
+    failing = parts[0].runs[0]
+    arms.verdicts = {(failing.label, arm): Verdict("failures", "2 of 60 requests failed")}
     (failure,) = make(parts, arms, tmp_path)
     assert failure.startswith(f"{failing.label}: INVALID(failures): 2 of 60 requests failed. Remedy: ")
     assert failure_of(failing)["rule"] == "failures"
-    assert (store.failed_folder(failing) / layout.LOCUST_RUN_JSON).is_file()
+    kept = {path.name for path in store.failed_folder(failing).iterdir()}
+    assert {layout.LOCUST_RUN_JSON, layout.BASELINE_CSV, layout.SLICES_CSV, layout.IDLE_CSV} < kept
     assert not failing.place.exists()
-    assert [each.runs for each in store.pending(parts)] == [[failing, parts[0].calls_run]]
+    assert store.pending(parts) == [store.Pending(parts[0], [failing])]
 
 
-def test_a_broken_rule_that_another_run_would_break_again_is_final(tmp_path: Path):
-    """The run is a failure now, but it is not made again."""
-    parts = planned(tmp_path, rounds=1)
-    failing = run_of(parts, Kind.SERVED)
-    arms = FakeArms(verdicts={failing.label: Verdict("concurrency", "1 request for 4 users")})
-    assert len(make(parts, arms, tmp_path)) == 1
+def test_a_broken_rule_that_another_run_would_break_again_is_final(arms: FakeArms, tmp_path: Path):
+    """The pair is a failure now, but it is not made again."""
+    part, failing = one_pair(tmp_path)
+    arms.verdicts = {(failing.label, layout.SERVED): Verdict("concurrency", "1 request for 4 users")}
+    assert len(make([part], arms, tmp_path)) == 1
     assert failing.place.is_dir()
-    assert store.pending(parts) == []
+    assert store.pending([part]) == []
 
 
-def test_complete_runs_are_not_made_again(tmp_path: Path):
-    """A run whose files were changed since counts as missing."""
-    parts = planned(tmp_path)
-    make(parts, FakeArms(), tmp_path)
-    arms = FakeArms()
-    make(parts, arms, tmp_path)
-    assert (arms.steps, arms.parts) == ([], [])
-    damaged = run_of(parts, Kind.SERVED, 1)
-    (damaged.place / layout.LOCUST_STATS_CSV).write_text("cut sho")
-    make(parts, arms, tmp_path)
-    assert arms.labels("begin") == [damaged.label, parts[0].calls_run.label]
-    assert store.pending(parts) == []
+@pytest.mark.parametrize(("kind", "is_valid"), [(Kind.LOAD, True), (Kind.PAIR, False)])
+def test_a_rule_is_tolerated_where_a_part_says_so(arms: FakeArms, tmp_path: Path, kind: Kind, is_valid: bool):
+    """On the null system the client reaches its limit, which is its purpose."""
+    part = of_kind(planned(tmp_path), kind)[0]
+    arms.verdicts = {(part.runs[0].label, layout.SERVED): Verdict("client-cpu", "99%")}
+    assert (make([part], arms, tmp_path) == []) is is_valid
+
+
+@pytest.mark.parametrize("arm", sorted(BOTH))
+def test_an_arm_that_works_while_the_other_is_timed_makes_the_pair_invalid(arms: FakeArms, tmp_path: Path, arm: str):
+    """The other arm's seconds would hold some of its work."""
+    part, run = one_pair(tmp_path)
+    arms.idle_cpu_s = {arm: 2.0}
+    (failure,) = make([part], arms, tmp_path)
+    assert f"INVALID(not-idle): the {arm} arm used " in failure
+    assert failure_of(run)["rule"] == "not-idle"
 
 
 @pytest.mark.parametrize(
-    ("place", "method"), [*((place, "advance") for place in range(7)), (0, "begin"), (1, "begin"), (1, "finish")]
+    ("used_s", "rested_s", "is_idle"), [(0, 10, True), (1.0, 10, True), (1.2, 10, False), (0.05, 0, True)]
 )
-def test_an_interrupted_experiment_goes_on_where_it_stopped(tmp_path: Path, place: int, method: str):
-    """Complete runs are kept, the run under way is lost, and the next command makes it and the rest."""
-    parts = planned(tmp_path, rounds=1)
+def test_an_arm_rests_below_a_tenth_of_a_core(used_s: float, rested_s: float, is_idle: bool):
+    """The verdict says how much it used; a few ticks of the kernel's clock are nothing."""
+    verdict = runner.check_idle(layout.SERVED, Timed(0.5, use=Use(rested_s=rested_s, idle_cpu_s=used_s)))
+    assert verdict.is_valid == is_idle
+    said = "the served arm used 12% of a core while it was stopped and the other was timed"
+    assert is_idle or verdict == Verdict("not-idle", said)
+
+
+def test_complete_pairs_are_not_made_again(arms: FakeArms, tmp_path: Path):
+    """A pair whose files were changed since counts as missing, both arms of it."""
+    parts = planned(tmp_path)
+    make(parts, arms, tmp_path)
+    second = again(arms)
+    make(parts, second, tmp_path)
+    assert (second.steps, second.parts) == ([], [])
+    damaged = parts[0].runs[1]
+    (damaged.place / layout.BASELINE_CSV).write_text("cut sho")
+    make(parts, second, tmp_path)
+    assert second.labels("begin", layout.BASELINE) == second.labels("begin") == [damaged.label]
+    assert store.pending(parts) == []
+
+
+@pytest.mark.parametrize("method", ["warm", "begin", "advance", "finish", "after"])
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_pair_that_was_interrupted_is_made_again_whole(arms: FakeArms, tmp_path: Path, place: int, method: str):
+    """Both arms are of one sitting; complete pairs are kept, and the next command makes this one and the rest."""
+    parts = of_kind(planned(tmp_path), Kind.PAIR)[:1]
     labels = all_labels(parts)
 
     def disturb(step: Step) -> None:
-        if step.run and step.run.label == labels[place] and step.method == method:
+        steps = arms.of(parts[0].runs[place], method)
+        if step in steps and (len(steps) == 3 or method in ("finish", "after", "begin", "warm")):
             raise KeyboardInterrupt
 
+    arms.disturb = disturb
     with pytest.raises(KeyboardInterrupt):
-        make(parts, FakeArms(disturb=disturb), tmp_path)
-    arms = FakeArms()
-    assert make(parts, arms, tmp_path) == []
-    expected = labels[place:]
-    if place < len(parts[0].runs) and parts[0].calls_run.label not in expected:
-        expected.append(parts[0].calls_run.label)
-    assert arms.labels("begin") == expected
+        make(parts, arms, tmp_path)
+    remade = again(arms)
+    assert make(parts, remade, tmp_path) == []
+    assert remade.labels("begin", layout.BASELINE) == remade.labels("begin") == labels[place:]
     assert store.pending(parts) == []
     assert not list(tmp_path.rglob(f"*{store.UNFINISHED_SUFFIX}"))
+    for run in parts[0].runs:
+        assert len(csv_files.rows(run.place / layout.BASELINE_CSV)) == 1
 
 
-def test_a_server_that_works_while_the_direct_arm_is_timed_makes_that_run_invalid(tmp_path: Path):
-    """The direct arm's seconds would hold some of the server's."""
-    parts = planned(tmp_path, rounds=1)
-    failures = make(parts, FakeArms(cpu_s_of_rest=0.5), tmp_path)
-    assert len(failures) == 2
-    assert all("baseline, batch size" in line and "INVALID(server-not-idle)" in line for line in failures)
-    assert csv_files.rows(parts[0].baseline_csv) == []
-    assert failure_of(run_of(parts, Kind.BASELINE))["rule"] == "server-not-idle"
-
-
-@pytest.mark.parametrize(("used_s", "elapsed_s", "is_idle"), [(0, 10, True), (1.0, 10, True), (1.2, 10, False)])
-def test_a_server_is_idle_below_a_tenth_of_a_core(used_s: float, elapsed_s: float, is_idle: bool):
-    """The verdict says how much the server used."""
-    verdict = runner.check_idle(used_s, elapsed_s)
-    assert verdict.is_valid == is_idle
-    assert is_idle or verdict == Verdict(
-        "server-not-idle", "the server used 12% of a core while the direct arm was timed"
-    )
-
-
-def test_the_wall_time_of_each_step_is_kept(tmp_path: Path):
-    """The parts of it that were on a clock stand beside it."""
-    parts = planned(tmp_path, rounds=1)
-    make(parts, FakeArms(), tmp_path)
+def test_the_wall_time_of_each_step_is_kept(arms: FakeArms, tmp_path: Path):
+    """What both arms' clocks show stands beside it."""
+    parts = planned(tmp_path)
+    make(parts, arms, tmp_path)
     rows = csv_files.rows(tmp_path / layout.WALL_CSV)
     timed = {row["step"]: float(row["timed_s"]) for row in rows}
     assert [row["step"] for row in rows if row["step"] in all_labels(parts)] == all_labels(parts)
-    assert timed[run_of(parts, Kind.SERVED).label] == 0.5
+    assert timed[parts[0].runs[0].label] == sum(TOTAL_S.values())
     assert all(float(row["wall_s"]) >= 0 for row in rows)
 
 
-@pytest.mark.usefixtures("installed")
-def test_an_experiment_is_planned_claimed_and_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    """A second command finds every run there, and another experiment is refused."""
-    arms, out = FakeArms(), tmp_path / "out"
+@pytest.fixture
+def out(arms: FakeArms, installed: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a results folder for an experiment whose arms are fake."""
     monkeypatch.setattr(runner, "ArmsFactory", lambda *_: arms)
+    return tmp_path / "out"
+
+
+def test_an_experiment_is_planned_claimed_and_made(arms: FakeArms, out: Path, capsys: pytest.CaptureFixture[str]):
+    """A second command finds every pair there, and another experiment is refused."""
     recipes = [recipe.load("echo")]
     assert runner.run(experiment(), recipes, out) == []
     assert {layout.PLAN_CSV, layout.WALL_CSV, layout.EXPERIMENT_JSON} < {path.name for path in out.iterdir()}
@@ -240,6 +341,53 @@ def test_an_experiment_is_planned_claimed_and_made(
     assert runner.run(experiment(), recipes, out) == []
     assert len(arms.steps) == made
     said = "to measure anew, remove it or choose another with --out"
-    assert capsys.readouterr().out == f"every run is in {out} already; {said}\n"
+    assert capsys.readouterr().out == f"every pair is in {out} already; {said}\n"
     with pytest.raises(ResultsFolderError, match=r"different experiment \(examples differ\)"):
         runner.run(experiment(examples=61), recipes, out)
+
+
+PRECISE = {"rounds": {"least": 2, "most": 8}, "precision": 0.1, "batch_sizes": [8], "concurrencies": [1, 4]}
+
+
+def make_noisy(arms: FakeArms, users: int) -> None:
+    """Have the served seconds of a cell differ from round to round; those of all others are always the same."""
+    for number in range(1, 9):
+        label = f"round {number}, echo fastdeploy, batch size 8 × {users} users"
+        arms.total_s[label, layout.SERVED] = 0.75 * (2.0 if number % 2 else 0.5)
+
+
+def rounds_made(arms: FakeArms, users: int) -> int:
+    return sum(f"× {users} users" in label and label.startswith("round") for label in arms.labels("finish"))
+
+
+def test_a_cell_that_is_known_well_enough_is_repeated_no_more(arms: FakeArms, out: Path):
+    """Others go on to the last round; the baseline's pair with itself is a cell like them."""
+    make_noisy(arms, users=4)
+    assert runner.run(experiment(**PRECISE), [recipe.load("echo")], out) == []
+    assert (rounds_made(arms, users=1), rounds_made(arms, users=4)) == (2, 8)
+    assert sum("itself" in label for label in arms.labels("finish")) == 2
+    made = len(arms.steps)
+    looks = (out / layout.LOOKS_CSV).read_bytes()
+    assert runner.run(experiment(**PRECISE), [recipe.load("echo")], out) == []
+    assert (len(arms.steps), (out / layout.LOOKS_CSV).read_bytes()) == (made, looks)
+
+
+@pytest.mark.parametrize("after", [1, 5, 9])
+def test_an_experiment_that_stops_cells_early_goes_on_where_it_was_interrupted(arms: FakeArms, out: Path, after: int):
+    """It comes to the same pairs, and to the same looks, as one that was not interrupted."""
+    make_noisy(arms, users=4)
+
+    def disturb(step: Step) -> None:
+        if len(arms.labels("finish")) == after:
+            raise KeyboardInterrupt
+
+    arms.disturb = disturb
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(experiment(**PRECISE), [recipe.load("echo")], out)
+    arms.disturb = lambda step: None
+    assert runner.run(experiment(**PRECISE), [recipe.load("echo")], out) == []
+    places = {path.parent for path in out.glob(f"round-*/**/{layout.MANIFEST_JSON}") if not path.parent.suffix}
+    assert len(places) == 2 + 8 + 2
+    rows = csv_files.rows(out / layout.LOOKS_CSV)
+    looked = [(row["system"], row["concurrency"], row["rounds"]) for row in rows]
+    assert len(set(looked)) == len(looked)

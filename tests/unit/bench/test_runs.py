@@ -1,36 +1,44 @@
-"""A run says what it makes, what it is called, and where its files go."""
+"""A run says what it times, what it is called, and where its files go."""
 
 from pathlib import Path
 
+import pytest
+
 from servecost.bench.runs import Kind
 from servecost.core import layout
-from tests.unit.bench.fakes import planned
+from tests.unit.bench.fakes import of_kind, planned
 
 
-def test_every_run_has_a_label_of_its_own(tmp_path: Path):
+def test_every_run_has_a_label_and_a_place_of_its_own(tmp_path: Path):
     """The display and the list of failures tell runs apart by their labels."""
     parts = planned(tmp_path, recipes=["echo", "deepsegment_en"])
-    runs = [run for part in parts for run in [*part.runs, part.calls_run]]
-    assert len({run.label for run in runs if "separate calls" not in run.label}) == len(runs) - len(parts)
-    assert "round 1, echo baseline, batch size 8" in {run.label for run in runs}
+    runs = [run for part in parts for run in part.runs]
+    assert len({run.label for run in runs}) == len({run.place for run in runs}) == len(runs)
+    labels = {run.label for run in runs}
+    assert "round 1, echo fastdeploy, batch size 8 × 4 users" in labels
+    assert "round 2, echo baseline against itself, batch size 1" in labels
+    assert "instrument, echo null+fastdeploy, batch size 8 × 4 users" in labels
 
 
-def test_every_served_run_has_a_place_of_its_own(tmp_path: Path):
-    """The files of baseline runs and of separate calls are the part's."""
-    part = planned(tmp_path)[0]
-    assert len({run.place for run in part.served}) == len(part.served) == 4
-    assert {run.place for run in part.runs if run.kind is Kind.BASELINE} == {part.folder}
-    assert (part.calls_run.place, part.calls_run.kind) == (part.folder, Kind.CALLS)
+def test_a_parts_runs_are_below_its_folder(tmp_path: Path):
+    """A whole part can be removed."""
+    for part in planned(tmp_path):
+        assert {run.place.parent for run in part.runs} == {part.folder}
 
 
-def test_a_part_says_where_the_direct_arms_files_are(tmp_path: Path):
-    """The report finds them there."""
-    part = planned(tmp_path)[0]
-    assert part.baseline_csv == part.folder / layout.BASELINE_CSV
-    assert part.direct_calls_csv == part.folder / layout.DIRECT_CALLS_CSV
+def test_a_part_knows_its_largest_batch(tmp_path: Path):
+    """It comes first, untimed."""
+    pair, same, load = (of_kind(planned(tmp_path), kind)[0] for kind in Kind)
+    assert (pair.largest_batch_size, same.largest_batch_size, load.largest_batch_size) == (8, 1, 8)
 
 
-def test_a_part_without_baseline_runs_has_no_examples_of_them(tmp_path: Path):
-    """The instrument's own part is one."""
-    compared, instrument = planned(tmp_path)[:2]
-    assert (compared.examples, instrument.examples) == (60, 0)
+@pytest.mark.parametrize(
+    ("kind", "has_baseline", "has_load"),
+    [(Kind.PAIR, True, True), (Kind.SAME, True, False), (Kind.LOAD, False, True)],
+)
+def test_a_run_needs_the_files_of_the_arms_that_it_has(kind: Kind, has_baseline: bool, has_load: bool):
+    """Without one of them, it is made again."""
+    assert (layout.BASELINE_CSV in kind.required_files) is has_baseline
+    assert (layout.LOCUST_RUN_JSON in kind.required_files) is has_load
+    assert (layout.SLICES_CSV in kind.required_files) is has_baseline
+    assert set(kind.required_files) <= set(layout.PAIR_FILES)

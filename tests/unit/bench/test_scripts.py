@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from servecost.bench.scripts import baseline_command, script_of
+from servecost.bench.scripts import baseline_command, locust_command, script_of
 from servecost.core import recipe
 from servecost.core.recipe import ROOT
 from tests.support import write_recipe
@@ -32,7 +32,25 @@ def test_the_direct_arm_runs_on_the_given_interpreter(tmp_path: Path):
     """The generic script is given the recipe, and both leave the expected answers in the file."""
     chosen = recipe.load(write_recipe(tmp_path / "mine"))
     generic = baseline_command(chosen, "own/python", tmp_path / "expected.json")
-    ending = ["--this-python", "--expected", str(tmp_path / "expected.json")]
-    assert generic == ["own/python", str(ROOT / "baseline/generic.py"), "--recipe", str(chosen.folder), *ending]
-    shipped = baseline_command(recipe.load("deepsegment_en"), "own/python", tmp_path / "expected.json")
-    assert shipped == ["own/python", str(ROOT / "baseline/deepsegment_en.py"), *ending]
+
+    def ending(of: recipe.Recipe) -> list[str]:
+        return ["--this-python", "--inputs", of.inputs.digest, "--expected", str(tmp_path / "expected.json")]
+
+    script = str(ROOT / "baseline/generic.py")
+    assert generic == ["own/python", script, "--recipe", str(chosen.folder), *ending(chosen)]
+    shipped = recipe.load("deepsegment_en")
+    command = baseline_command(shipped, "own/python", tmp_path / "expected.json")
+    assert command == ["own/python", str(ROOT / "baseline/deepsegment_en.py"), *ending(shipped)]
+
+
+def test_no_configuration_of_the_users_reaches_the_benchs_locust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Locust looks for it in variables, in the home folder, and where it is started."""
+    for name in ("LOCUST_TAGS", "LOCUST_PROCESSES", "LOCUST_RUN_TIME"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    command = locust_command(recipe.load("echo"), tmp_path / "locust.log", {"--web-port": 1}, {"OMP_NUM_THREADS": "2"})
+    assert not [name for name in command.variables if name.startswith("LOCUST_")]
+    assert (command.variables["HOME"], command.folder) == (str(tmp_path), tmp_path)
+    assert command.variables["OMP_NUM_THREADS"] == "2"
+    assert command.words[-2:] == ["--web-port", "1"]

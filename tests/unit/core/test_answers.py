@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from servecost.core import answers
@@ -40,15 +41,37 @@ def test_answers_are_the_same_when_only_rounding_differs(expected: object, answe
     assert answers.same(expected, answer) is is_same
 
 
-def test_expected_answers_survive_their_file(tmp_path: Path):
-    """Bytes survive, too, although JSON has none."""
-    given = [{"top": [[1, 0.5]], "raw": b"\x00\xff"}, None, "text"]
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"top": [[1, 0.5]], "raw": b"\x00\xff"}, None, "text"],
+        [{"base64": "YQ=="}, {"base64": "no base64 at all"}, b"a", {"base64": b"a"}],
+        [{b"key": {"items of a dict": 1}}, {"items of a dict": []}],
+        [[], {}, "", b"", True, 1, 1.0],
+    ],
+)
+def test_expected_answers_survive_their_file(tmp_path: Path, given: list[object]):
+    """Bytes survive, too, although JSON has none; and what looks like the marks of the file."""
     answers.write(tmp_path / "new" / "expected.json", given)
-    assert answers.read(tmp_path / "new" / "expected.json") == given
+    assert repr(answers.read(tmp_path / "new" / "expected.json")) == repr(given)
 
 
-def test_an_answer_that_no_client_can_be_sent_is_refused(tmp_path: Path):
-    """The message says what the answer holds, and no file is left that could be taken for answers."""
-    with pytest.raises(TypeError, match="holds a set, which no client can be sent; return plain Python values"):
-        answers.write(tmp_path / "expected.json", [{1, 2}])
-    assert not (tmp_path / "expected.json").exists()
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("ab", "a list with one answer for each input; it returned a str"),
+        ({"a": 1, "b": 2}, "it returned a dict"),
+        (None, "it returned a NoneType"),
+        (np.zeros(2), "it returned a ndarray"),
+        ((each for each in "ab"), "it returned a generator"),
+        (["a"], "gave 1 answers to 2 inputs"),
+        ([{1, 2}, "b"], "holds a set, which no client can be sent; return plain Python values"),
+        ([np.zeros(2), "b"], "holds a numpy.ndarray, which no client can be sent"),
+    ],
+)
+def test_what_is_no_list_of_answers_is_refused_in_one_line(given: object, says: str):
+    """It says what the predictor returned, and what would be right."""
+    with pytest.raises(ValueError, match=says):
+        answers.check(given, 2)
+    answers.check(["a", b"b"], 2)
+    answers.check(("a", "b"), 2)

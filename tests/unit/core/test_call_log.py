@@ -19,7 +19,7 @@ def nothing(inputs: list[Any], batch_size: int = 1) -> list[Any]:
 
 
 def test_each_call_is_logged_with_its_inputs_and_batch_size():
-    """However the batch size is given, and whether the call fails or not."""
+    """However the batch size is given, whether the call fails or not, and whatever becomes of its list."""
     logged: list[tuple[int, int, int, int]] = []
     predictor = call_log.logged(nothing, lambda *call: logged.append(call))
     assert predictor([1, 2, 3], batch_size=8) == [1, 2, 3]
@@ -28,7 +28,8 @@ def test_each_call_is_logged_with_its_inputs_and_batch_size():
     failing = call_log.logged(lambda inputs: 1 / 0, lambda *call: logged.append(call))
     with pytest.raises(ZeroDivisionError):
         failing([1])
-    assert [call[2:] for call in logged] == [(3, 8), (1, 4), (2, 0), (1, 0)]
+    call_log.logged(lambda inputs: inputs.clear(), lambda *call: logged.append(call))([1, 2])
+    assert [call[2:] for call in logged] == [(3, 8), (1, 4), (2, 0), (1, 0), (2, 0)]
     assert all(start <= end for start, end, _, _ in logged)
 
 

@@ -7,7 +7,7 @@ import msgpack
 import pytest
 
 from servecost.core import encodings
-from servecost.core.system import BadAnswer
+from servecost.core.system import BadAnswer, Unanswerable
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,25 @@ def test_json_has_no_form_for_bytes():
     """A wire finds out before anything is sent."""
     with pytest.raises(TypeError):
         encodings.encode([b"file"], "json")
+
+
+@pytest.mark.parametrize(
+    ("answers", "encoding", "problem"),
+    [
+        (["a", 2**70, float("nan")], "json", ""),
+        ([{"a": [b"sound"]}], "json", "the predictor answers with bytes, which JSON has no form for"),
+        ([b"sound", {"a": 1}], "msgpack", ""),
+        ([2**70], "msgpack", "the predictor answers FILE input with an integer of more than 64 bits beside bytes"),
+    ],
+)
+def test_answers_that_an_encoding_cannot_hold_are_told_in_one_line(answers: list[Any], encoding: str, problem: str):
+    """Before a server is asked for them."""
+    if not problem:
+        encodings.check_answers(answers, encoding)
+        return
+    with pytest.raises(Unanswerable, match=problem) as refused:
+        encodings.check_answers(answers, encoding)
+    assert "\n" not in str(refused.value)
 
 
 def test_msgpack_may_have_numbers_as_keys():

@@ -4,7 +4,7 @@ import pytest
 
 from servecost.core.inputs import ExampleInputs
 
-THREE = ExampleInputs(["a", "b", "c"], "json")
+THREE = ExampleInputs(["a", "b", "c"])
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_there_are_as_many_distinct_inputs_as_the_example_has():
     assert (len(THREE), tuple(THREE.sample)) == (3, ("a", "b", "c"))
 
 
-@pytest.mark.parametrize(("one", "other", "input_type"), [("a", "b", "json"), (b"\x00", b"\xff", "msgpack")])
-def test_the_digest_follows_the_inputs_and_their_order(one: object, other: object, input_type: str):
+@pytest.mark.parametrize(("one", "other"), [("a", "b"), (b"\x00", b"\xff"), (1, True)])
+def test_the_digest_follows_the_inputs_and_their_order(one: object, other: object):
     """Processes that make a run together compare it."""
-    digests = {ExampleInputs(example, input_type).digest for example in ([one], [other], [one, other], [other, one])}
+    digests = {ExampleInputs(example).digest for example in ([one], [other], [one, other], [other, one])}
     assert len(digests) == 4
-    assert ExampleInputs((one,), input_type).digest == ExampleInputs([one], input_type).digest
+    assert ExampleInputs((one,)).digest == ExampleInputs([one]).digest

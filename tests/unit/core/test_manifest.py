@@ -26,6 +26,33 @@ def test_fields_that_differ_are_named_with_their_values(other: dict[str, Any], d
     assert manifest.differing([ONE, other]) == differs
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "differs"),
+    [
+        ({"shell": {"MALLOC_ARENA_MAX": "1"}}, {"shell": {}}, {"shell.MALLOC_ARENA_MAX": ["1", "not set"]}),
+        ({"environment": {}}, {"environment": {"A": ""}}, {"environment.A": ["not set", ""]}),
+        ({"machine": {"host": "a"}}, {"machine": {"host": "a", "cores": 2}}, {"machine.cores": ["not set", "2"]}),
+        (
+            {"recipes": {"v1.0": {"fingerprint": "1", "settings": {}}}},
+            {"recipes": {"v1.0": {"fingerprint": "1", "settings": {"W": "a"}}}},
+            {"recipes.v1.0.settings.W": ["not set", "a"]},
+        ),
+        (
+            {"stacks": {"echo": {"a": {"versions": {"x": "1"}}}}},
+            {"stacks": {"echo": {"a": {"versions": {}}, "b": {"versions": {"x": "2"}}}, "other": {}}},
+            {"stacks.echo.a.versions.x": ["1", "not set"]},
+        ),
+        ({"code": {"servecost": "1", "systems": {"a": "1"}}}, {"code": {"servecost": "1", "systems": {"b": "2"}}}, {}),
+        ({"slice_s": 1.0}, {"slice_s": 0.0}, {"slice_s": ["1.0", "0.0"]}),
+        ({"machine": {"host": "a"}, "shell": {}}, {"machine": {"host": "a"}}, {}),
+    ],
+)
+def test_what_is_not_there_has_a_value_too(one: dict[str, Any], other: dict[str, Any], differs: dict[str, list[str]]):
+    """Unless nothing of its kind is known: another recipe's, another system's, an environment that is not built yet."""
+    assert manifest.differing([one, other]) == differs
+    assert manifest.differing([other, one]) == {field: values[::-1] for field, values in differs.items()}
+
+
 def test_unlike_runs_are_refused_unless_the_field_is_allowed():
     """A field is allowed by its name or its group's, and no other name is enough."""
     two = {"machine": {"host": "b", "cores": 4}}

@@ -76,15 +76,43 @@ def test_an_interpreter_that_cannot_be_run_is_an_error(monkeypatch: pytest.Monke
 
 
 def test_only_lines_that_name_a_package_are_requirements(tmp_path: Path):
-    """Comments, options and addresses are none."""
+    """Comments, options and addresses without a name are none."""
     path = tmp_path / "requirements.txt"
     path.write_text(
         "# a stack\n\n--no-binary torch\n-r other.txt\nhttps://somewhere/torch.whl\ntorch @ https://somewhere/torch.whl\n"
         'keras==2.2.4; python_version < "3.8"  # the last\n  pillow\n'
     )
-    assert packages.requirement_lines(path) == ['keras==2.2.4; python_version < "3.8"', "pillow"]
+    named = ["torch @ https://somewhere/torch.whl", 'keras==2.2.4; python_version < "3.8"', "pillow"]
+    assert packages.requirement_lines(path) == named
 
 
 def test_without_a_file_nothing_is_required(tmp_path: Path):
     """A recipe or a system need not have one."""
     assert packages.requirement_lines(tmp_path / "requirements.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"torch==2.0  # the newest\n# a comment\n\n", ["torch==2.0"]),
+        (b"\xef\xbb\xbftorch\n", ["torch"]),
+        ("torch\nnumpy\n".encode("utf-16"), ["torch", "numpy"]),
+        (b"torch==2.0 \\\n  --hash=sha256:00 \\\n  --hash=sha256:11\nnumpy\n", ["torch==2.0", "numpy"]),
+        (b"torch>=1, \\\r\n  <3\r\n", ["torch>=1,   <3"]),
+        (b"--extra-index-url https://somewhere/simple\n-e .\n./own.whl\nown-1.0-py3-none-any.whl\n", []),
+        (b"git+https://host/repo.git@main#egg=some_package\nhttps://host/x.zip\n", ["some_package"]),
+        (b"own @ https://host/own.zip\nother[a,b] @ file:///x.whl\n", None),
+        (b"-r more.txt\n--requirement=more.txt\n-r gone.txt\n-r requirements.txt\n", ["keras<3", "keras<3"]),
+        (b"torch; python_version < '3.8'\n", ["torch; python_version < '3.8'"]),
+        (b"caf\xe9\n\xff\n", None),
+    ],
+)
+def test_a_requirements_file_is_read_as_pip_reads_it(tmp_path: Path, content: bytes, found: "list[str] | None"):
+    """Whatever it holds, it stops no measurement."""
+    (tmp_path / "requirements.txt").write_bytes(content)
+    (tmp_path / "more.txt").write_text("keras<3\n")
+    lines = packages.requirement_lines(tmp_path / "requirements.txt")
+    if found is not None:
+        assert lines == found
+    elif b"own" in content:
+        assert [line.split()[0] for line in lines] == ["own", "other[a,b]"]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from servecost.core import recipe
-from tests.support import write_recipe
+from servecost.core import recipe, recipe_files
+from tests.support import PREDICTOR, write_recipe
 
 
 @pytest.mark.parametrize("name", recipe.available())
@@ -51,14 +51,21 @@ def test_an_unknown_recipe_is_refused_with_a_list_of_the_known_ones(name: str):
         recipe.load(name)
 
 
-def test_two_examples_do_not_collide_and_may_import_from_their_own_folders(tmp_path: Path):
-    """The search path is the same afterwards."""
-    before = list(sys.path)
-    folders = [write_recipe(tmp_path / name, f"import {name}_texts as own\nexample = [own.text]") for name in "ab"]
-    for folder in folders:
-        (folder / f"{folder.name}_texts.py").write_text(f"text = 'of {folder.name}'\n")
-    assert [recipe.load(folder).example for folder in folders] == [("of a",), ("of b",)]
-    assert sys.path == before
+def test_a_name_of_two_recipes_is_refused(tmp_path: Path):
+    """Neither is taken silently; a path says which."""
+    folder = write_recipe(tmp_path / "echo")
+    with pytest.raises(recipe.RecipeError, match=r"a recipe of this project and a folder here; write \./echo"):
+        recipe.load("echo", tmp_path)
+    assert recipe.load("./echo", tmp_path).folder == folder
+    assert recipe.load("echo", recipe.RECIPES).folder == recipe.RECIPES / "echo"
+
+
+def test_a_chain_of_predictors_is_refused_as_such(tmp_path: Path):
+    """It is a recipe of fastDeploy's, but not one that is measured."""
+    folder = write_recipe(tmp_path / "mine", predictor=None)
+    (folder / "predictor_1.py").write_text(PREDICTOR)
+    with pytest.raises(recipe.RecipeError, match="is a chain"):
+        recipe.load(folder)
 
 
 @pytest.mark.parametrize(("example", "input_type"), [(["text", {"a": [1.5, None]}], "json"), ([b"file"], "msgpack")])
@@ -70,12 +77,18 @@ def test_a_recipe_takes_files_if_its_example_holds_bytes(tmp_path: Path, example
 
 
 def test_an_environment_of_its_own_gives_a_recipe_its_interpreter(tmp_path: Path):
-    """Without one, the recipe runs on the interpreter of the bench."""
+    """Without one, the recipe runs on the interpreter of the bench; one that cannot be run is an error."""
     chosen = recipe.load(write_recipe(tmp_path / "mine"))
     assert (chosen.has_environment, chosen.python) == (False, sys.executable)
     own = tmp_path / "mine" / ".venv" / "bin" / "python"
     own.parent.mkdir(parents=True)
-    own.touch()
+    for break_it in (lambda: None, lambda: own.symlink_to("/usr/bin/python3.6-that-is-gone")):
+        break_it()
+        with pytest.raises(recipe.RecipeError, match=r"\.venv/bin/python cannot be run; make the \.venv anew"):
+            recipe.load(tmp_path / "mine")
+    own.unlink()
+    own.symlink_to(sys.executable)
+    chosen = recipe.load(tmp_path / "mine")
     assert (chosen.has_environment, chosen.python) == (True, str(own))
 
 
@@ -91,23 +104,18 @@ def test_the_fingerprint_follows_files_and_settings(tmp_path: Path, monkeypatch:
     assert len({before, with_setting, recipe.load(folder).fingerprint()}) == 3
 
 
-@pytest.mark.parametrize("name", sorted(recipe.not_served()))
-def test_what_servers_and_interpreters_leave_behind_is_no_part_of_a_recipe(tmp_path: Path, name: str):
-    """The fingerprint ignores leftovers, and a copy is made without them."""
-    folder = write_recipe(tmp_path / "mine")
-    chosen = recipe.load(folder)
+def test_the_fingerprint_is_that_of_the_recipe_as_it_was_loaded(tmp_path: Path):
+    """What a predictor writes during a run does not make it another one."""
+    chosen = recipe.load(write_recipe(tmp_path / "mine"))
     before = chosen.fingerprint()
-    (folder / "weights").mkdir()
-    for place in (folder, folder / "weights"):
-        (place / name).mkdir()
-        (place / name / "left.db").write_text("rows")
-    assert chosen.fingerprint() == before
-    copy = recipe.copy_to(chosen, tmp_path / "served")
-    assert {path.name for path in copy.rglob("*")} == {"example.py", "predictor.py", "weights"}
-    assert copy.name == "mine"
+    (chosen.folder / "predictions.log").write_text("a")
+    assert chosen.fingerprint() == before != recipe.load(chosen.folder).fingerprint()
 
 
-def test_each_system_names_its_own_leftovers():
-    """The names that every interpreter leaves are always among them."""
-    left = [path.read_text().split() for path in recipe.SYSTEMS.glob(f"*/{recipe.LEFTOVERS}")]
-    assert recipe.not_served() == {"__pycache__", ".venv", *(name for names in left for name in names)}
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Not as a disk that is full."""
+    chosen = recipe.load(write_recipe(tmp_path / "mine"))
+    refused = PermissionError(13, "Permission denied", "weights.bin")
+    monkeypatch.setattr(recipe_files, "digest", lambda folder: (_ for _ in ()).throw(refused))
+    with pytest.raises(recipe.RecipeError, match=r"mine: weights\.bin cannot be read: Permission denied"):
+        chosen.fingerprint()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -36,6 +36,15 @@ class ListWire(Wire):
         if status != 200:
             raise BadAnswer(f"server says: {status}")
         return list(encodings.decode(answer, encodings.JSON))
+
+    def inputs(self, content: bytes) -> list[Any]:
+        return list(encodings.decode(content, encodings.JSON))
+
+    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
+        return encodings.encode(list(predictions), encodings.JSON).content
+
+    def check_answers(self, answers: Sequence[Any]) -> None:
+        encodings.check_answers(answers, encodings.JSON)
 
 
 class TwoProcesses(System):
@@ -193,6 +202,23 @@ def test_a_server_that_never_answers_is_given_up(start: Start, answered: Any):
     start.answered = [answered]
     with pytest.raises(serving.ServerFailed, match=f"no answer within {serving.START_LIMIT_S} s"):
         start()
+
+
+def test_a_server_that_closes_every_connection_has_failed(start: Start):
+    """It is up, so waiting for it as long as for a slow model would help nobody."""
+    start.answered = [ConnectionRefusedError(), http.client.RemoteDisconnected("closed without an answer")]
+    began_s = start.clock.now_s
+    with pytest.raises(serving.ServerFailed, match="it has closed every connection without an answer for 20 s"):
+        start()
+    assert start.clock.now_s - began_s < serving.CLOSING_LIMIT_S + 2
+
+
+def test_answers_that_the_system_has_no_form_for_end_the_start(start: Start, monkeypatch: pytest.MonkeyPatch):
+    """They are known before the server is asked for them."""
+    monkeypatch.setattr(start, "expected", lambda: [b"sound", b"sound"])
+    with pytest.raises(serving.ServerFailed, match=r"^two processes: the predictor answers with bytes"):
+        start()
+    assert start.events == ["started loop"]
 
 
 def test_the_reason_why_there_are_no_expected_answers_reaches_the_caller(start: Start, monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from servecost.core.recipe import ROOT
-from servecost.core.verdicts import RULES, VALID, Verdict
+from servecost.core.verdicts import IDLE_CPU_MAX, RULES, VALID, Verdict
 
 
 def named_rules() -> Iterator[tuple[str, str]]:
@@ -32,6 +32,13 @@ def test_a_rule_says_what_it_demands_and_what_to_do(rule):
     assert rule.demand
     assert rule.remedy
     assert not (rule.demand + rule.remedy).endswith(".")
+
+
+def test_rules_on_slices_and_warmth_are_there():
+    """Both arms are warm, rest while the other runs, and are of one sitting."""
+    assert {"warm", "pair", "not-idle", "littles-law", "noise"} <= RULES.keys()
+    assert "server-not-idle" not in RULES
+    assert f"{IDLE_CPU_MAX:.0%} of a core" in RULES["not-idle"].demand
 
 
 def test_a_verdict_in_print_has_its_rule_its_reason_and_the_remedy():

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from servecost.core import answers, csv_files, layout, recipe
+from servecost.core import answers, csv_files, layout, recipe, stops
+from servecost.core.warming import Cold
 from servecost.direct import command
 from servecost.direct.command import BATCH_SIZES, build_parser, check_csv, is_foreign, main
+from servecost.direct.timing import Direct, SeparateCall
 from tests.support import write_recipe
 
 Run = Callable[..., int]
@@ -65,28 +68,134 @@ def test_the_expected_answers_are_left_in_a_file(run: Run, mine: Path, tmp_path:
     assert answers.read(tmp_path / "new" / "expected.json") == ["a", "b"]
 
 
-def test_separate_calls_are_timed_after_the_runs(run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Each has a row of its own."""
-    monkeypatch.setattr(command, "time_calls", lambda direct, chosen, size, batch_size: iter([0.25, 0.5]))
-    assert run("--recipe", mine, "--runs", 0, "--calls", 3, 5, "--calls-csv", "calls.csv") == 0
-    rows = csv_files.rows(tmp_path / "calls.csv")
-    assert tuple(rows[0]) == layout.DIRECT_CALLS_COLUMNS
-    assert [(row["inputs"], row["batch_size"], row["call_s"]) for row in rows] == [
-        (size, size, call_s) for size in ("3", "5") for call_s in ("0.25", "0.5")
+class Order:
+    """A predictor's warmings and runs, in their order, without their time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made: list[tuple[str, int, int]] = []
+        monkeypatch.setattr(Direct, "warm", self.warm)
+        monkeypatch.setattr(Direct, "further_s", lambda direct, chosen, batch_size: 0.0625)
+        monkeypatch.setattr(command, "time_call", self.time_call)
+        monkeypatch.setattr(command, "time_calls", self.time_calls)
+
+    def warm(self, chosen: recipe.Recipe, size: int, batch_size: int) -> Cold:
+        self.made.append(("warm", size, batch_size))
+        return Cold(0.1 + 0.2, 0.125, 3)
+
+    def time_call(self, predictor: object, inputs: list[Any], batch_size: int, expected: object) -> float:
+        self.made.append(("run", len(inputs), batch_size))
+        return 0.25
+
+    def time_calls(
+        self, direct: object, chosen: object, sizes: list[tuple[int, int]], batch_size: int, limit_s: float
+    ) -> Iterator[SeparateCall]:
+        self.made.append(("calls", batch_size, round(limit_s * 1000)))
+        yield from (SeparateCall(size, given, 0.1 + 0.2, 16, 0.5) for size, given in sizes)
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> Order:
+    """Return what is warmed and timed, in its order."""
+    return Order(monkeypatch)
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Have standard input hold these lines."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(line + "\n" for line in lines)))
+
+
+def test_by_hand_the_largest_batch_comes_first_and_each_run_is_warm(run: Run, mine: Path, order: Order):
+    """Memory is touched before anything is timed; each run comes right after work of its own size."""
+    assert run("--recipe", mine, "--batch-size", 1, 64, 8, "--examples", 100, "--runs", 2) == 0
+    each = [[("warm", size, size), ("run", 100, size)] * 2 for size in (1, 64, 8)]
+    assert order.made == [("warm", 64, 64), *(step for steps in each for step in steps)]
+
+
+def test_the_first_call_of_a_size_is_printed_once(
+    run: Run, mine: Path, order: Order, capsys: pytest.CaptureFixture[str]
+):
+    """A user pays it, once in each process; the runs' seconds are without it."""
+    assert run("--recipe", mine, "--batch-size", 8, 1, "--runs", 2) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("First", "Batch"))]
+    assert [line.split(" ")[:4] for line in lines if line.startswith("First")] == [
+        ["First", "call", "of", "8:"],
+        ["First", "call", "of", "1:"],
     ]
+    assert lines[0] == "First call of 8: 0.3 s; steady: 0.125 s."
+    assert [line.split(" ")[0] for line in lines] == ["First", "Batch", "Batch", "First", "Batch", "Batch"]
+
+
+def test_without_a_run_nothing_is_warmed(run: Run, mine: Path, order: Order):
+    """Only the answers to the example are asked for."""
+    assert run("--recipe", mine, "--runs", 0) == 0
+    assert order.made == []
 
 
 def test_requests_are_taken_from_standard_input_line_by_line(
-    run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order
 ):
-    """The bench has one process time all runs of a part that way."""
-    monkeypatch.setattr(command, "time_calls", lambda direct, chosen, size, batch_size: iter([0.25]))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("run 8\ncalls 8 1 3\nrun 1\n"))
-    options = "--on-request", "--examples", 5, "--csv", "out.csv", "--calls-csv", "calls.csv"
+    """The bench has one process work on all pairs of a part that way; nothing is done unasked."""
+    ask(monkeypatch, "warm 64", "warm 8", "run 8 60", "calls 8 0.150 3:8 5:4", "run 1 100")
+    options = "--on-request", "--csv", "out.csv", "--calls-csv", "calls.csv", "--cold-csv", "cold.csv"
     assert run("--recipe", mine, *options) == 0
-    assert [(row["batch_size"], row["run"]) for row in csv_files.rows(tmp_path / "out.csv")] == [("8", "1"), ("1", "1")]
-    calls = csv_files.rows(tmp_path / "calls.csv")
-    assert [(row["batch_size"], row["inputs"]) for row in calls] == [("8", "1"), ("8", "3")]
+    assert order.made == [("warm", 64, 64), ("warm", 8, 8), ("run", 60, 8), ("calls", 8, 150), ("run", 100, 1)]
+    rows = csv_files.rows(tmp_path / "out.csv")
+    assert [(row["batch_size"], row["run"], row["examples"], row["total_s"]) for row in rows] == [
+        ("8", "1", "60", "0.25"),
+        ("1", "1", "100", "0.25"),
+    ]
+
+
+def test_what_was_cold_has_a_row_for_each_warming(
+    run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order
+):
+    """The bench waits for it, and keeps those of new sizes; numbers are unrounded.
+
+    A further example in a call of several batches tells how long a run will take.
+    """
+    ask(monkeypatch, "warm 8", "warm 8", "warm 1")
+    assert run("--recipe", mine, "--on-request", "--cold-csv", "cold.csv") == 0
+    rows = csv_files.rows(tmp_path / "cold.csv")
+    assert tuple(rows[0]) == layout.WARM_COLUMNS
+    assert [row["batch_size"] for row in rows] == ["8", "8", "1"]
+    assert {tuple(row.values())[2:] for row in rows} == {("0.30000000000000004", "0.125", "3", "0.0625")}
+
+
+def test_separate_calls_have_a_row_each_and_one_without_inputs_ends_them(
+    run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order
+):
+    """Nobody has to count them beforehand."""
+    ask(monkeypatch, "calls 8 0.5 3:8 5:4", "calls 1 0.5 1:1")
+    assert run("--recipe", mine, "--on-request", "--calls-csv", "calls.csv") == 0
+    rows = csv_files.rows(tmp_path / "calls.csv")
+    assert tuple(rows[0]) == layout.DIRECT_CALLS_COLUMNS
+    assert [tuple(row.values()) for row in rows] == [
+        ("mine", "3", "8", "0.30000000000000004", "16", "0.5"),
+        ("mine", "5", "4", "0.30000000000000004", "16", "0.5"),
+        ("mine", "0", "0", "0", "0", "0"),
+        ("mine", "1", "1", "0.30000000000000004", "16", "0.5"),
+        ("mine", "0", "0", "0", "0", "0"),
+    ]
+
+
+def test_stops_are_subtracted_from_a_run_that_was_asked_for(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The predictor notes a stop while it runs, as the bench does."""
+    noted = tmp_path / "stops.csv"
+    source = (
+        "import time\n"
+        "def predictor(inputs, batch_size=1):\n"
+        "    if len(inputs) == 60:\n"
+        "        began = time.perf_counter_ns()\n"
+        "        while time.perf_counter_ns() - began < 20_000_000: pass\n"
+        f"        open({str(noted)!r}, 'a').write(str(began) + ',' + str(time.perf_counter_ns()) + chr(10))\n"
+        "    return list(inputs)\n"
+    )
+    folder = write_recipe(tmp_path / "mine", predictor=source)
+    monkeypatch.setenv(stops.VARIABLE, str(noted))
+    ask(monkeypatch, "run 8 60")
+    assert run("--recipe", folder, "--on-request", "--csv", "out.csv") == 0
+    (row,) = csv_files.rows(tmp_path / "out.csv")
+    assert 0 < float(row["total_s"]) < 0.02
 
 
 def test_a_wrong_answer_is_one_line_and_exit_code_1(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -136,7 +245,7 @@ def test_the_defaults_are_the_pages():
     assert BATCH_SIZES == (1, 8, 32, 64, 128, 256, 512)
 
 
-@pytest.mark.parametrize("option", ["--batch-size", "--examples", "--calls"])
+@pytest.mark.parametrize("option", ["--batch-size", "--examples"])
 def test_there_is_no_number_below_one(option: str, capsys: pytest.CaptureFixture[str]):
     """The line names the option."""
     with pytest.raises(SystemExit) as ended:
@@ -149,7 +258,7 @@ def own_environment(folder: Path) -> Path:
     """Give a recipe an environment of its own; return its interpreter."""
     python = folder / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.touch()
+    python.touch(0o755)
     return python
 
 

@@ -1,7 +1,7 @@
 """What the load's tests use in place of a server, a master and a clock."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from servecost.core import encodings
@@ -14,6 +14,7 @@ from servecost.load.records import Record
 from servecost.load.run_spec import AttachedRun, RunSpec
 from servecost.load.server_count import Clock
 from servecost.load.tally import Tally
+from servecost.load.waves import Wave
 from servecost.load.worker_share import WorkerShare
 from servecost.load.workers import RunEvents
 
@@ -31,6 +32,12 @@ class ListWire(Wire):
 
     def predictions(self, status: int, answer: bytes, request_id: str) -> list[Any]:
         return encodings.list_in(encodings.decode_object(answer, encodings.JSON), "predictions")
+
+    def inputs(self, content: bytes) -> list[Any]:
+        return list(encodings.decode(content, encodings.JSON))
+
+    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
+        return encodings.encode({"predictions": list(predictions)}, encodings.JSON).content
 
 
 class Users:
@@ -60,6 +67,9 @@ class Listener:
     def on_refused(self, verdict: Verdict, is_misuse: bool) -> None:
         self.events.append(("refused", verdict, is_misuse))
 
+    def on_warmed(self, wave: Wave) -> None:
+        self.events.append(("warmed", wave))
+
     def on_requests_low(self) -> None:
         self.events.append(("requests_low",))
 
@@ -81,6 +91,9 @@ class Events:
 
     def on_refused(self, worker: str, verdict: Verdict, is_misuse: bool) -> None:
         self.events.append(("refused", worker, verdict, is_misuse))
+
+    def on_warmed(self, worker: str, requests: int, span_ns: int, failure: str) -> None:
+        self.events.append(("warmed", worker, requests, span_ns, failure))
 
     def on_requests_low(self, worker: str) -> None:
         self.events.append(("requests_low", worker))
@@ -104,9 +117,11 @@ class Events:
 class Workers:
     """Workers that answer every request at once; what they are asked is in ``calls``."""
 
-    def __init__(self, users: Mapping[str, int], failure: str = "") -> None:
-        self._users, self._failure = users, failure
+    def __init__(self, users: Mapping[str, int], failure: str = "", warm_failure: str = "", wave_s: float = 1) -> None:
+        """``wave_s``: how long each untimed request takes a worker's users together."""
+        self._users, self._failure, self._warm_failure, self._wave_s = users, failure, warm_failure, wave_s
         self.calls: list[str] = []
+        self.waves: list[Mapping[str, int]] = []
         self._records: dict[str, list[Record]] = {name: [] for name in users}
 
     def prepare(self, spec: RunSpec, events: RunEvents) -> list[str]:
@@ -118,6 +133,11 @@ class Workers:
         """Report all users as ready."""
         for name, users in self._users.items():
             self.events.on_users_ready(name, users)
+
+    def warm(self, users: Mapping[str, int]) -> None:
+        self.waves.append(users)
+        for worker, count in users.items():
+            self.events.on_warmed(worker, count, int(self._wave_s * count * 1e9), self._warm_failure)
 
     def release(self, leases: Mapping[str, Lease]) -> int:
         self.calls.append("release")

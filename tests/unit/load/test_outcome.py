@@ -102,11 +102,11 @@ def test_the_server_s_count_has_to_agree(count, says):
     assert says in outcome_of(ledger).line()
 
 
-def test_the_wall_time_is_from_the_release_to_the_last_answer_of_all():
+def test_the_total_is_from_the_release_to_the_last_answer_of_all():
     """The last answer counts, not the answer to the last request."""
     ledger = Ledger(["w0", "w1", "w2"])
     ledger.entries["w0"].end_ns, ledger.entries["w1"].end_ns = 900, 30
-    assert Outcome(NAME, Load(2, 6), 5, ledger).wall_ns == 895
+    assert Outcome(NAME, Load(2, 6), 5, ledger).times.total_ns == 895
 
 
 SECOND = 1_000_000_000
@@ -146,6 +146,49 @@ def test_a_clock_that_was_set_makes_the_run_invalid():
     backwards = ledger_of("", "", "")
     backwards.entries["w0"].records = Records([Record(number, 0, 2, 500, 400, "") for number in range(3)])
     assert outcome_of(backwards).verdict.word == "INVALID(clock)"
+
+
+def test_more_requests_in_flight_than_users_make_the_run_invalid():
+    """Some time is not what it is said to be."""
+    ledger = ledger_of("", "", "")
+    ledger.entries["w0"].records = Records([Record(number, 0, 2, 0, 1_000_000, "") for number in range(3)])
+    ledger.entries["w0"].end_ns = 1_000_000
+    assert outcome_of(ledger).is_valid
+    crowded = Outcome(RunName("echo", 2, 2, 6), Load(2, 6), 0, ledger)
+    assert crowded.verdict == Verdict("littles-law", "3.000 requests were in flight on the mean, with 2 users")
+
+
+def run_of(*block_s: float, requests: int = 100, users: int = 1) -> Outcome:
+    """Return the outcome of a run with one user after the other, whose tenths take so long."""
+    ledger, now_ns = Ledger(["w0"]), 0
+    entry = ledger.entries["w0"]
+    entry.tally = Tally(requests, requests, 0, requests, requests, 0)
+    for number in range(requests):
+        sent_ns, now_ns = now_ns, now_ns + int(block_s[number * 10 // requests] * 10 / requests * SECOND)
+        entry.records.append(Record(number, 0, 1, sent_ns, now_ns, ""))
+    entry.end_ns = entry.span_ns = now_ns
+    return Outcome(RunName("echo", 1, users, requests), Load(1, requests), 0, ledger)
+
+
+COLD, STEADY = (2.0, *[1.0] * 9), [1.0] * 10
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (run_of(*STEADY), ""),
+        (run_of(*COLD), "the first tenth took 2 s, the median tenth 1 s"),
+        (run_of(1.0, *[0.9, 1.1] * 4, 1.0), ""),
+        (run_of(*[0.02 * seconds for seconds in COLD]), ""),  # in a run of 0.2 s
+        (run_of(*COLD, requests=19), ""),
+        (run_of(*COLD, users=10), "the first tenth took 2 s, the median tenth 1 s"),
+        (run_of(*COLD, users=11), ""),
+    ],
+    ids=["steady", "cold", "noise", "short", "few requests", "enough for each user", "few for each user"],
+)
+def test_a_run_that_began_cold_is_invalid(outcome, reason):
+    """Where there are enough requests to tell: the first answers to many users come late in any run."""
+    assert outcome.verdict == (Verdict("warm", reason) if reason else Verdict())
 
 
 def test_every_rule_has_a_demand_and_a_remedy_and_no_other_rule_is_named():

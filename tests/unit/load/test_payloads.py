@@ -30,7 +30,7 @@ def test_examples_are_split_into_full_requests_and_one_rest(examples, batch_size
 @pytest.fixture
 def payloads() -> Payloads:
     """Payloads of three inputs, each with its answer."""
-    return Payloads(ExampleInputs(["a", "b", "c"], "json"), ListWire(), ["A", "B", "C"])
+    return Payloads(ExampleInputs(["a", "b", "c"]), ListWire(), ["A", "B", "C"])
 
 
 def test_a_request_carries_the_inputs_at_its_place_in_the_run(payloads):

@@ -9,14 +9,19 @@ import pytest
 from locust.env import Environment
 from locust.exception import StopUser
 
+from servecost.core import stops
 from servecost.core.inputs import ExampleInputs
+from servecost.core.stops import Stop
 from servecost.core.system import Body
 from servecost.core.verdicts import Verdict
+from servecost.load import active_clock
+from servecost.load.active_clock import ActiveClock
 from servecost.load.connection import NoAnswer, RequestTimedOut
 from servecost.load.leases import Lease
 from servecost.load.payloads import Load, Payloads
 from servecost.load.run_spec import AttachedRun
 from servecost.load.user import RecipeUser
+from servecost.load.waves import Wave
 from servecost.load.worker_share import WorkerShare
 from tests.unit.load.fakes import SPEC, Listener, ListWire
 
@@ -30,7 +35,7 @@ class EchoUser(RecipeUser):
 class Server:
     """A connection whose answers are given, or are correct."""
 
-    def __init__(self, *answers: tuple[int, bytes] | Exception) -> None:
+    def __init__(self, *answers: tuple[int, bytes] | BaseException) -> None:
         self._answers = list(answers)
         self.posted: list[tuple[str, Body, float]] = []
 
@@ -38,7 +43,7 @@ class Server:
         self.posted.append((path, body, timeout_s))
         correct = json.dumps({"predictions": [text.upper() for text in json.loads(body.content)]}).encode()
         answer = self._answers.pop(0) if self._answers else (200, correct)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -50,7 +55,7 @@ def user_of(server: Any, requests: int = 3, user_class: type[RecipeUser] = EchoU
     listener = Listener()
     load = Load(2, 2 * requests)
     share = WorkerShare(load, listener)
-    payloads = Payloads(ExampleInputs(["a", "b", "c"], "json"), ListWire(), EXPECTED)
+    payloads = Payloads(ExampleInputs(["a", "b", "c"]), ListWire(), EXPECTED)
     user_class.attach_run(AttachedRun(SPEC, "echo batch_size=2", ListWire(), payloads, share))
     share.release(Lease(0, requests, True), 0)
     user = user_class(Environment())
@@ -147,8 +152,64 @@ def test_a_warm_up_without_a_correct_answer_refuses_the_run(answer, verdict, is_
     """Nothing is timed that is known to be wrong."""
     user, share = user_of(Server())
     user.host, user._connection, user._spec = "http://host", Server(answer), replace(SPEC, warm_ups=2)
-    assert not user._warm_up()
+    assert not user._check_host()
     assert ("refused", verdict, is_misuse) in share._listener.events
+
+
+def wave_of(share: WorkerShare, user) -> Wave:
+    """Return the wave that one user has sent."""
+    share.waves.begin(1, 0)
+    user._send_untimed(user._payloads.of(user._spec.load.request(0)))
+    listener: Any = share._listener
+    wave = listener.events[-1][1]
+    assert isinstance(wave, Wave)
+    return wave
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        ((200, CORRECT), ""),
+        ((200, b'{"predictions": ["A", "b"]}'), "wrong answer to input 1: 'b', not 'B'"),
+        (RequestTimedOut("no answer within 60 s"), "no answer within 60 s"),
+    ],
+)
+def test_an_untimed_request_is_of_the_batch_size_and_in_no_account(answer, failure):
+    """Its answer is checked as any other."""
+    server, reported = Server(answer), []
+    user, share = user_of(server)
+    user.environment.events.request.add_listener(lambda **fields: reported.append(fields))
+    wave = wave_of(share, user)
+    assert (wave.requests, wave.failure) == (1, failure)
+    assert wave.ended_ns > 0
+    ((path, body, timeout_s),) = server.posted
+    assert (json.loads(body.content), timeout_s) == (["a", "b"], SPEC.request_timeout_s)
+    assert SPEC.run not in path
+    assert reported == []
+    assert len(share.records) == 0
+
+
+def test_a_user_that_is_stopped_in_a_warm_up_refuses_the_run():
+    """The wave would never end."""
+    user, share = user_of(Server(gevent.GreenletExit()))
+    share.waves.begin(1, 0)
+    with pytest.raises(gevent.GreenletExit):
+        user._send_untimed(user._payloads.of(user._spec.load.request(0)))
+    assert share.refusal == Verdict("users", "a user was stopped in the middle of a warm-up")
+
+
+def test_times_that_locust_is_told_are_less_the_stops(tmp_path, monkeypatch):
+    """A request that overlaps a stop is as long as without it."""
+    path, reported, now_ns = tmp_path / "stops.csv", [], iter([1_000_000, 9_000_000])
+    monkeypatch.setattr(active_clock, "OWN", ActiveClock(path))
+    user, share = user_of(Server(), requests=1)
+    user.environment.events.request.add_listener(lambda **fields: reported.append(fields["response_time"]))
+    stops.append(path, Stop(2_000_000, 7_000_000))
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(now_ns))
+    with pytest.raises(StopUser):
+        user.send_requests()
+    assert reported == [3.0]
+    assert [(record.sent_ns, record.answered_ns) for record in share.records] == [(1_000_000, 9_000_000)]
 
 
 def test_users_that_are_spawned_after_a_run_wait_for_the_next():
@@ -159,3 +220,24 @@ def test_users_that_are_spawned_after_a_run_wait_for_the_next():
     gevent.sleep(0)
     assert not waiting.ready()
     waiting.kill()
+
+
+def test_a_user_that_cannot_start_refuses_the_run():
+    """Whatever is raised: a user without an end would be waited for without end."""
+
+    class Broken(EchoUser):
+        host = "http://127.0.0.1:80a80"
+
+    _, share = user_of(Server(), user_class=Broken)
+    assert share.refusal.rule == "users"
+    assert share.refusal.reason.startswith("a user could not start: ValueError: ")
+
+
+def test_a_user_that_fails_refuses_the_run():
+    """Not at an answer, but in something that nobody has thought of."""
+    user, share = user_of(Server())
+    none: dict[str, str] = {}
+    user._wire.path = lambda request_id: none["x"]
+    with pytest.raises(StopUser):
+        user.send_requests()
+    assert share.refusal == Verdict("users", "a user failed: KeyError: 'x'")

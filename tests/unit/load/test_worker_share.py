@@ -99,6 +99,15 @@ def test_an_abandoned_share_issues_nothing_and_waits_for_what_is_in_flight():
     assert list(requests) == []
 
 
+def test_a_lease_that_crosses_an_abandonment_is_not_issued():
+    """The master sent it before it knew."""
+    share, _ = share_of(100, 1)
+    share.supply(Lease(0, 10, False))
+    share.abandon()
+    share.supply(Lease(10, 10, False))
+    assert list(share.take_requests()) == []
+
+
 def test_a_share_that_is_asked_to_abandon_does_not_report_it():
     """One time-out somewhere is one message to each worker."""
     share, events = share_of(100, 1)

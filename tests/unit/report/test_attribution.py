@@ -12,9 +12,10 @@ from servecost.core import call_log
 from servecost.report import attribution
 from servecost.report.read.tables import CALLS_COLUMNS
 
-DIRECT = pd.DataFrame(
-    [(1, 64, 0.011), (8, 64, 0.040), (64, 64, 0.200), (4, 4, 9.0)], columns=["inputs", "batch_size", "call_s"]
+COSTS = pd.DataFrame(
+    [(1, 64, 0.011), (8, 64, 0.040), (64, 64, 0.200), (4, 4, 9.0)], columns=["inputs", "call_batch_size", "cost_s"]
 )
+DIRECT = COSTS.rename(columns={"cost_s": "call_s"}).assign(reference_inputs=math.nan, reference_s=math.nan)
 
 
 def log_of(*rows: tuple[int, int, int]) -> pd.DataFrame:
@@ -45,16 +46,24 @@ def test_busy_is_the_time_in_which_a_call_was_in_progress(rows, expected):
 def test_the_direct_cost_is_that_of_calls_of_the_same_size():
     """It is the mean of those timed at the same batch size, and between two sizes on the line between them."""
     one, eight, between = 0.011, 0.040, 0.011 + (0.040 - 0.011) * 3 / 7
-    assert attribution.direct_cost_s(sizes((1, 1), (8, 2)), DIRECT) == pytest.approx(one + 2 * eight)
-    assert attribution.direct_cost_s(sizes((4, 1)), DIRECT) == pytest.approx(between)
-    costs = attribution.call_costs(sizes((1, 3), (8, 1)), DIRECT)
+    assert attribution.direct_cost_s(sizes((1, 1), (8, 2)), COSTS) == pytest.approx(one + 2 * eight)
+    assert attribution.direct_cost_s(sizes((4, 1)), COSTS) == pytest.approx(between)
+    costs = attribution.call_costs(sizes((1, 3), (8, 1)), DIRECT, 0.01)
+    assert costs.direct_s == pytest.approx(3 * one + eight)
     assert (costs.calls, costs.inputs_per_call) == (4, (3 + 8) / 4)
+
+
+def test_the_cost_of_a_call_is_known_relative_to_the_baselines_own_work():
+    """A call took half as long as the reference call of 8 inputs, and the baseline 10 ms an example: 40 ms."""
+    beside = DIRECT.assign(call_s=1.5, reference_inputs=8, reference_s=3.0)
+    assert list(attribution.costs_by_size(beside, 0.01)["cost_s"]) == pytest.approx([0.04] * 4)
+    assert list(attribution.costs_by_size(DIRECT, 0.01)["cost_s"]) == list(DIRECT["call_s"])
 
 
 def test_a_call_unlike_any_that_was_timed_has_no_known_cost():
     """The cost is not guessed."""
-    assert math.isnan(attribution.direct_cost_s(sizes((65, 1)), DIRECT))
-    assert math.isnan(attribution.direct_cost_s(sizes((1, 1)), DIRECT[DIRECT["batch_size"] == 4]))
+    assert math.isnan(attribution.direct_cost_s(sizes((65, 1)), COSTS))
+    assert math.isnan(attribution.direct_cost_s(sizes((1, 1)), COSTS[COSTS["call_batch_size"] == 4]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**8), st.integers(1, 64)), max_size=30))
@@ -69,4 +78,4 @@ def test_a_system_that_logs_nothing_has_no_attribution(tmp_path: Path):
     """All of it is NaN."""
     assert math.isnan(attribution.busy_s(tmp_path))
     calls = attribution.calls_by_size(tmp_path)
-    assert all(math.isnan(value) for value in attribution.call_costs(calls, DIRECT))
+    assert all(math.isnan(value) for value in attribution.call_costs(calls, DIRECT, 0.01))

@@ -1,20 +1,25 @@
 """Two results folders, cell by cell, from published tables that are written here."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from servecost.core.manifest import Unlike
+from servecost.report import alike
 from servecost.report.compare import compare
 from servecost.report.read import published
-from servecost.report.read.tables import Results
-from tests.unit.report.sample import SYSTEM, made_with, results
+from servecost.report.read.tables import Asked, Results, Setting
+from servecost.report.write.wording import NOT_PLANNED
+from tests.unit.report.sample import MADE_WITH, SYSTEM, made_with, results
 
 
 def written(found: Results, folder: Path) -> Path:
     experiment = folder.with_suffix(".json")
-    experiment.write_text("{}")
+    own = {each.recipe: {"system": {each.system: {each.name: each.value}}} for each in found.asked.settings}
+    experiment.write_text(json.dumps({"recipe": own}))
     published.write(found, experiment, folder)
     return folder
 
@@ -24,15 +29,83 @@ def slower(times: float) -> Results:
     return results(served=[(1, 8, 1, 3.0), (1, 8, 4, 2.4 * times), (2, 8, 1, 5.0), (2, 8, 4, 2.5 * times)])
 
 
-@pytest.mark.parametrize(("times", "worse"), [(1.0, 0), (4.0, 1)])
-def test_a_cell_that_got_slower_is_named(tmp_path: Path, times: float, worse: int):
-    """If all of the interval is above what is allowed."""
-    a, b = written(slower(1), tmp_path / "a"), written(slower(times), tmp_path / "b")
-    found = compare(a, b, "served", 0.05, [])
-    assert len(found.worse) == worse
-    assert all(line.startswith("echo, fastDeploy, 8 × 4: +300.0% [") for line in found.worse)
-    assert list(found.table["Change"].str[0]) == ["~", "+" if worse else "~"]
+def steady(times: float = 1) -> Results:
+    """Return results whose rounds differ by 1 %, and whose second cell takes so many times as long."""
+    served = [(1, 8, 1, 3.0), (1, 8, 4, 2.4 * times), (2, 8, 1, 3.03), (2, 8, 4, 2.376 * times)]
+    return results(served=served, baseline=[(1, 8, 1.0), (2, 8, 1.0)])
+
+
+@pytest.mark.parametrize("metric", ["served", "ratio"])
+def test_a_cell_that_got_slower_is_named(tmp_path: Path, metric: str):
+    """If it is surely more than what is allowed; the others share its spread and are no worse."""
+    a, b = written(steady(), tmp_path / "a"), written(steady(2), tmp_path / "b")
+    found = compare(a, b, metric, 0.1, [])
+    (line,) = found.worse
+    assert line.startswith("echo, fastDeploy, 8 × 4: +100.0% [")
+    assert line.endswith("allowed 10.0%")
+    assert found.exit_code == 1
+    assert list(found.table["Finding"]) == ["no worse", "worse"]
+    assert any(note.startswith("All cells of echo share one spread between rounds") for note in found.notes)
+    assert list(compare(b, a, metric, 0.1, []).table["Finding"]) == ["no worse", "better"]
+
+
+def test_a_table_without_a_worse_cell_passes(tmp_path: Path):
+    """Where a change that is asked about could have been seen."""
+    a = written(steady(), tmp_path / "a")
+    found = compare(a, a, "served", 0.1, [])
+    assert (found.worse, found.undecided, found.exit_code) == ([], [], 0)
     assert "served seconds per 10,000 examples" in found.notes[0].lower()
+
+
+def test_what_the_rounds_cannot_show_is_undecided(tmp_path: Path):
+    """With the number of rounds that it would take; a pass would say more than is known."""
+    a = written(slower(1), tmp_path / "a")
+    found = compare(a, a, "served", 0.05, [])
+    assert list(found.table["Finding"]) == ["undecided", "undecided"]
+    assert found.exit_code == 2
+    assert re.match(
+        r"echo, fastDeploy, 8 × 1: \+0\.0% \[−\d+\.\d%, \+\d+\.\d%\]; \d+ rounds of each would tell", found.undecided[0]
+    )
+
+
+def test_a_worse_cell_counts_more_than_an_undecided_one(tmp_path: Path):
+    """Exit code 1; both are named."""
+    found = compare(written(slower(1), tmp_path / "a"), written(slower(40), tmp_path / "b"), "served", 0.05, [])
+    assert (len(found.worse), len(found.undecided), found.exit_code) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        (replace(steady(), plan=steady().plan.assign(examples=2000)), r"examples\.echo \(1000 / 2000\)"),
+        (replace(steady(), plan=steady().plan.query("round == 1")), r"rounds \(2 / 1\)"),
+        (
+            replace(steady(), made_with=[replace(MADE_WITH, conditions={**MADE_WITH.conditions, "slice_s": 0.5})]),
+            r"slice_s \(1 / 0\.5\)",
+        ),
+        (
+            replace(steady(), asked=Asked(settings=(Setting(SYSTEM, "echo", "SIZE", "8"),))),
+            rf"settings \(defaults / {SYSTEM} echo SIZE=8\)",
+        ),
+    ],
+)
+def test_how_much_was_measured_is_a_condition(tmp_path: Path, other: Results, field: str):
+    """Examples, rounds and slices; each is compared all the same where that is allowed."""
+    own = replace(steady(), made_with=[replace(MADE_WITH, conditions={**MADE_WITH.conditions, "slice_s": 1})])
+    a, b = written(own, tmp_path / "a"), written(other, tmp_path / "b")
+    with pytest.raises(Unlike, match=field):
+        compare(a, b, "served", 0, [])
+    name = field.split(" ", maxsplit=1)[0].split("\\", maxsplit=1)[0]
+    assert f"Compared although these differ: {name}" in compare(a, b, "served", 0, [name]).notes[-1]
+
+
+def test_results_whose_cells_stop_by_themselves_are_compared_by_what_they_stop_at(tmp_path: Path):
+    """However many rounds that took."""
+    asked = replace(steady(), asked=Asked((2, 4), 0.03))
+    fewer = replace(asked, plan=asked.plan.query("round == 1 or concurrency == 1"))
+    assert alike.check([asked, fewer], []) == []
+    with pytest.raises(Unlike, match=r"rounds \(2 to 4, until ±0\.03 / 2\)"):
+        alike.check([asked, steady()], [])
 
 
 def test_a_cell_without_a_number_any_more_is_worse(tmp_path: Path):
@@ -40,6 +113,23 @@ def test_a_cell_without_a_number_any_more_is_worse(tmp_path: Path):
     a, b = written(results(), tmp_path / "a"), written(results(served=[(1, 8, 1, 3.0), (2, 8, 1, 5.0)]), tmp_path / "b")
     assert compare(a, b, "served", 3, []).worse == ["echo, fastDeploy, 8 × 4: INVALID(missing) in B"]
     assert compare(b, a, "served", 3, []).worse == []
+
+
+def test_a_system_that_chose_otherwise_is_another_one(tmp_path: Path):
+    """It is neither worse nor better: whether one is, cannot be said."""
+    two, four = (
+        replace(steady(times), served=steady(times).served.assign(optimal_batch_size=size))
+        for times, size in ((1, 2), (2, 4))
+    )
+    both = results(choices=(2, 8))
+    a, b, c = (written(each, tmp_path / name) for name, each in (("a", two), ("b", four), ("c", both)))
+    found = compare(a, b, "served", 0.05, [])
+    line = "echo, fastDeploy, 8 × 1: in B the system chose optimal_batch_size 4; fix the choice in both"
+    assert (found.worse, found.undecided[0], found.exit_code) == ([], line, 2)
+    assert list(found.table["Finding"]) == [NOT_PLANNED] * 2
+    assert [line.partition(": ")[2] for line in compare(c, a, "served", 0.05, []).undecided] == [
+        "in B the system chose optimal_batch_size 2; fix the choice in both"
+    ] * 2
 
 
 def test_other_versions_are_refused_unless_that_is_allowed(tmp_path: Path):

@@ -1,6 +1,8 @@
-"""Served minus baseline, paired within a round, per 10,000 examples."""
+"""What serving adds: pairs, and the rounds of a cell as one estimate."""
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -8,35 +10,159 @@ import pytest
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.attribution import PARTS
+from servecost.report.pairs import confidence
 from servecost.report.read import results as read
+from servecost.report.read.tables import DIRECT_CALLS_COLUMNS, ROW, RUN_CALLS_COLUMNS, Asked, Results
 from tests.unit.report.sample import SERVED, results
+
+PUBLISHED = ROOT / "docs" / "results" / "page"
 
 
 def row(summary: pd.DataFrame, concurrency: int) -> pd.Series:
     return summary[summary["concurrency"] == concurrency].iloc[0]
 
 
+def summary(found: Results) -> pd.DataFrame:
+    return overhead.summary(overhead.pairs(found))
+
+
+def with_calls(found: Results, rounds: tuple[int, ...]) -> Results:
+    """Return results whose predictor was busy half the time; in these rounds it is known with calls of which sizes."""
+    calls = found.plan[found.plan["round"].isin(rounds)][ROW]
+    direct = calls.assign(call_batch_size=8, inputs=8, call_s=0.01, calls=9)
+    return replace(
+        found,
+        served=found.served.assign(busy_s=found.served["total_s"] / 2),
+        calls=calls.assign(call_batch_size=8, inputs=8, calls=125)[RUN_CALLS_COLUMNS],
+        direct_calls=direct.assign(reference_inputs=math.nan, reference_s=math.nan)[DIRECT_CALLS_COLUMNS],
+    )
+
+
 def test_overhead_is_scaled_and_paired_within_the_round():
-    """1,000 examples stand for a tenth of 10,000; each round's served run has its own round's baseline."""
+    """1,000 examples stand for a tenth of 10,000; each served run has the baseline run of its own pair."""
     pairs = overhead.pairs(results())
     assert list(pairs["overhead_s"]) == [20.0, 5.0, 30.0, 5.0]
     assert list(pairs["overhead_per_request_ms"]) == [16.0, 4.0, 24.0, 4.0]
+    assert list(pairs["log_ratio"]) == pytest.approx([math.log(each) for each in (3, 1.5, 2.5, 1.25)])
 
 
-def test_a_summary_is_the_mean_over_rounds():
-    """Of both arms, and of their difference."""
-    one = row(overhead.summary(overhead.pairs(results())), 1)
-    assert (one.baseline_s, one.served_s, one.overhead_s) == (15.0, 40.0, 25.0)
-    assert one.ratio == pytest.approx((30 / 10 + 50 / 20) / 2)
+def test_seconds_are_divided_by_the_runs_own_requests():
+    """7 requests of 1,000 examples are not a tenth of ceil(10,000 / 150)."""
+    found = results()
+    found = replace(found, served=found.served.assign(requests=7))
+    assert overhead.pairs(found)["overhead_per_request_ms"].iloc[0] == pytest.approx(1000 * 2.0 / 7)
+
+
+def test_a_row_is_one_estimate():
+    """Difference, ratio and seconds follow from the mean log ratio, and never contradict each other."""
+    one = row(summary(results()), 1)
+    assert one.ratio == pytest.approx(math.sqrt(3 * 2.5))
+    assert one.baseline_s == pytest.approx(math.sqrt(10 * 20))
+    assert one.served_s == pytest.approx(math.sqrt(30 * 50))
+    assert one.overhead_s == pytest.approx(one.served_s - one.baseline_s)
+    assert one.overhead_s == pytest.approx(one.baseline_s * (one.ratio - 1))
+    assert one.overhead_per_request_ms == pytest.approx(1000 * one.overhead_s / 1250)
     assert one.instrument_s == pytest.approx(1.25)
-    assert (one.rounds, one.rounds_planned) == (2, 2)
+    assert (one.rounds, one.rounds_planned, one.label, one.choice) == (2, 2, "echo", "")
+
+
+def test_the_interval_of_the_overhead_is_that_of_the_ratio():
+    """Mapped to seconds by the same baseline; and it claims what it excludes."""
+    rows: list[Any] = list(summary(results()).itertuples())
+    for each in rows:
+        width_s = each.baseline_s * (each.ratio_high - each.ratio_low)
+        assert each.overhead_s_half_width == pytest.approx(width_s / 2)
+        assert each.claim == ("slower" if each.ratio_low > 1 else "undecided")
+        assert each.is_pooled
+
+
+@pytest.mark.parametrize(
+    ("ratios", "claim"),
+    [
+        ((1.51, 1.5), "slower"),
+        ((0.51, 0.5), "faster"),
+        ((1.001, 1.0), "equal"),
+        ((1.001, 1.0005), "equal"),
+        ((1.1, 0.9), "undecided"),
+        ((1.5,), "undecided"),  # one round has no interval
+    ],
+)
+def test_claims_follow_from_intervals(ratios, claim):
+    """All of it above or below the baseline, or within 2 % of it; else nothing is claimed."""
+    runs = [(number, 8, users, number * ratio) for number, ratio in enumerate(ratios, 1) for users in (1, 4)]
+    found = results(served=runs)
+    is_made = found.plan["round"] <= len(ratios)
+    assert set(summary(replace(found, plan=found.plan[is_made]))["claim"]) == {claim}
+
+
+def test_the_parts_of_a_row_sum_to_its_overhead():
+    """On the scale of the ratio, whose parts are weighted by the logarithmic mean; each part has an interval."""
+    one = row(summary(with_calls(results(), (1, 2))), 1)
+    assert sum(one[part] for part in PARTS) == pytest.approx(one.overhead_s, rel=1e-12)
+    assert all(one[f"{part}_half_width"] > 0 for part in PARTS)
+    assert one.call_pattern_s < 0 < one.serving_path_s
+
+
+def test_parts_are_of_all_rounds_or_missing_together():
+    """A round without its calls would leave parts that sum to something else."""
+    rows = summary(with_calls(results(), (1,)))
+    assert rows[PARTS].isna().all(axis=None)
+    assert rows["overhead_s"].notna().all()
+
+
+def test_rounds_under_another_choice_are_rows_of_their_own():
+    """Never one mean. What a fact measures, in seconds, is no choice."""
+    rows = summary(results(choices=(64, 32)))
+    assert list(rows["choice"]) == ["optimal_batch_size 64"] * 2 + ["optimal_batch_size 32"] * 2
+    assert list(rows["label"].unique()) == ["echo, optimal_batch_size 64", "echo, optimal_batch_size 32"]
+    assert list(rows["ratio"]) == pytest.approx([3.0, 1.5, 2.5, 1.25])
+    assert list(rows["rounds"]) == [1, 1, 1, 1]
+    assert set(rows["claim"]) == {"undecided"}
+
+
+def test_a_round_of_an_unknown_choice_stands_with_the_most_frequent():
+    """It is missing there, and is no row of its own."""
+    rows = summary(results(served=SERVED[:2], choices=(64, math.nan)))
+    assert list(rows["choice"]) == ["", ""]
+    assert list(rows["rounds_planned"]) == [2, 2]
 
 
 @pytest.mark.parametrize(("slow", "rule"), [(5.0, ""), (6.5, "spread")])
 def test_rounds_that_differ_too_much_make_a_row_invalid(slow, rule):
-    """The machine was not the same throughout if one round takes more than twice as long as another."""
-    summary = overhead.summary(overhead.pairs(results(served=[(1, 8, 1, 3.0), (2, 8, 1, slow), *SERVED[1::2]])))
-    assert list(summary["rule"]) == [rule, ""]
+    """The machine was not the same throughout if one round takes more than twice as long; nothing is claimed then."""
+    rows = summary(results(served=[(1, 8, 1, 3.0), (2, 8, 1, slow), *SERVED[1::2]]))
+    assert list(rows["rule"]) == [rule, ""]
+    assert (rows["claim"] == "").tolist() == [bool(rule), False]
+
+
+def test_the_instruments_share_needs_enough_requests():
+    """Fewer than a hundred say nothing of what one takes."""
+    found = results()
+    few = replace(found, instrument=found.instrument.assign(requests=99))
+    assert summary(few)["instrument_s"].isna().all()
+    assert summary(found)["instrument_s"].notna().all()
+
+
+def test_what_an_arm_takes_besides_seconds():
+    """CPU is scaled as seconds are; the first call's cost is paid once, and never scaled; of memory, the peak."""
+    found = results()
+    used = {"baseline_cpu_s": 1.0, "server_cpu_s": 3.0, "baseline_start_s": 2.0}
+    found = replace(found, served=found.served.assign(**used, server_memory_mib=[100.0, 100.0, 300.0, 100.0]))
+    one = row(summary(found), 1)
+    assert (one.baseline_cpu_s, one.server_cpu_s, one.cpu_overhead_s) == (10.0, 30.0, 20.0)
+    assert (one.baseline_cold_s, one.served_cold_s, one.baseline_start_s) == (0.4, 0.4, 2.0)
+    assert one.server_memory_mib == 300
+    assert one.mean_in_flight == 0.9
+
+
+def test_the_level_is_that_of_the_planned_looks():
+    """Higher than of one look, at any number of rounds; of an experiment that never stops early, 95 %."""
+    asked = Asked((6, 12, 30), 0.03)
+    assert confidence(asked, 6) == confidence(asked, 7) == confidence(asked, 30) > 0.95
+    assert confidence(Asked((), 0.03), 6) == confidence(Asked(), 2) == 0.95
+    wide, narrow = (row(summary(replace(results(), asked=each)), 1) for each in (Asked((2, 4, 8), 0.03), Asked()))
+    assert wide.overhead_s_half_width > narrow.overhead_s_half_width
+    assert wide.confidence > narrow.confidence
 
 
 def test_the_interval_is_students():
@@ -47,8 +173,9 @@ def test_the_interval_is_students():
 
 
 def test_the_parts_of_a_published_overhead_sum_to_it():
-    """Up to the rounding of floating-point numbers, in every round of every valid row."""
-    paired = overhead.pairs(read.read(ROOT / "docs" / "results" / "page"))
-    valid = paired[paired["rule"] == ""]
-    assert len(valid) == 90
-    assert (valid["overhead_s"] - valid[PARTS].sum(axis=1)).abs().max() < 1e-9
+    """Up to the rounding of floating-point numbers, in every round and every row that is valid."""
+    paired = overhead.pairs(read.read(PUBLISHED))
+    for table in (paired, overhead.summary(paired)):
+        valid = table[table["rule"] == ""]
+        assert len(valid) >= 30
+        assert (valid["overhead_s"] - valid[PARTS].sum(axis=1)).abs().max() < 1e-9

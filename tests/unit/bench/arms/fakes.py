@@ -61,7 +61,7 @@ class FakeTree:
     def __init__(self, commands: object = ()) -> None:
         self.commands = commands
         self.is_suspended = False
-        self.used_s = 0.0
+        self.used_s, self.peak_mib = 0.0, 64.0
         self.found = {(2, 1002.0), (3, 1003.0)}
 
     def suspend(self) -> None:
@@ -72,6 +72,9 @@ class FakeTree:
 
     def cpu_s(self) -> float:
         return self.used_s
+
+    def memory_mib(self) -> float:
+        return self.peak_mib
 
     def members(self) -> set[tuple[int, float]]:
         return set(self.found)

@@ -133,6 +133,16 @@ def test_a_run_crosses_the_network_and_comes_back(joined):
     assert Users.attached is None
 
 
+def test_a_wave_crosses_the_network_and_comes_back(joined):
+    """How many requests, how long, and a failure with the worker's name; the clocks stay where they are."""
+    events = joined.prepare()
+    for number, failure in enumerate(["", "HTTP 500"]):
+        joined.master.warm({WORKER: 2})
+        for _ in range(2):
+            joined.share.waves.note(joined.share.waves._wave.begun_ns + 1000 + number, failure)
+    assert events == [("warmed", WORKER, 2, 1000, ""), ("warmed", WORKER, 2, 1001, f"HTTP 500 (from {NAMED})")]
+
+
 def test_a_run_that_is_sent_twice_is_accepted_once(joined):
     """A worker that had just connected may have missed the first."""
     joined.prepare()

@@ -15,6 +15,7 @@ from tests.unit.load.fakes import SPEC
 TALLY = Tally(1, 2, 3, 4, 5, 6)
 EACH = [
     messages.Prepare(SPEC),
+    messages.Warm(3),
     messages.Release(Lease(0, 10, False)),
     messages.Supply(Lease(10, 5, True)),
     messages.Abandon(),
@@ -24,6 +25,8 @@ EACH = [
     messages.Failed("has other inputs"),
     messages.UsersReady(3),
     messages.Refused(Verdict("host", "no warm-up"), True),
+    messages.Warmed(3, 5, ""),
+    messages.Warmed(1, 5, "wrong answer"),
     messages.RequestsLow(),
     messages.Abandoned(),
     messages.Progress(TALLY),
@@ -66,6 +69,8 @@ SPEC_OF_ANOTHER_VERSION = {"spec": {"run": "run-1", "batch_size": 1}}
         ({"run": "run-1", "kind": "Release", "content": {"lease": 3}}, "run-1", "Release"),
         ({"run": "run-1", "kind": "Release", "content": {}}, "run-1", "Release"),
         ({"run": "run-1", "kind": "Release"}, "run-1", "Release"),
+        ({"run": "run-1", "kind": "Warm", "content": {}}, "run-1", "Warm"),
+        ({"run": "run-1", "kind": "Warmed", "content": {"requests": 3}}, "run-1", "Warmed"),
         ({"run": "run-1", "kind": "Abandon", "content": {"now": True}}, "run-1", "Abandon"),
         (
             {"run": "run-1", "kind": "Refused", "content": {"verdict": {"rule": "new"}, "is_misuse": False}},

@@ -1,18 +1,25 @@
 """The files, the console and the tab say the same of a run."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
 
 import pytest
+from locust.env import Environment
 
+from servecost.core import csv_files
 from servecost.core.csv_files import rows
 from servecost.core.layout import LEDGER_COLUMNS, REQUESTS_COLUMNS, RunName
+from servecost.core.stops import Stop, Stops
 from servecost.core.verdicts import Verdict
 from servecost.load.cpu_use import CpuUse
 from servecost.load.ledger import Ledger, ServerCount
 from servecost.load.outcome import Outcome
 from servecost.load.payloads import Load
 from servecost.load.plugin.console import print_ledger
-from servecost.load.plugin.csv_files import write_ledger, write_requests, write_run
+from servecost.load.plugin.csv_files import log_run, write_ledger, write_requests, write_run, write_run_files
 from servecost.load.plugin.web_tab import TITLES, find_baseline_s, row_of
 from servecost.load.records import Record, Records
 from servecost.load.tally import Tally
@@ -51,7 +58,7 @@ def test_a_server_without_a_count_leaves_its_columns_empty(tmp_path):
 
 def test_every_request_has_a_row_with_unrounded_times(tmp_path):
     """In the order of the requests."""
-    write_requests(str(tmp_path / "out"), outcome().ledger)
+    write_requests(str(tmp_path / "out"), outcome())
     first, second = rows(tmp_path / "out_requests.csv")
     assert tuple(first) == REQUESTS_COLUMNS
     assert (second["request"], second["worker"], second["answered_ns"]) == ("1", "0", "500000000")
@@ -66,6 +73,58 @@ def test_the_run_has_its_total_and_its_verdict(tmp_path, refusal, rule):
     content = json.loads((tmp_path / "out_run.json").read_text())
     assert (content["run"], content["total_s"], content["rule"]) == ("run-1", 0.5, rule)
     assert (content["requests"], content["users"], content["examples"]) == (2, 2, 4)
+    assert content["mean_in_flight"] == pytest.approx(1)
+
+
+def test_a_run_that_was_never_released_has_no_total(tmp_path):
+    """Its rule and reason are there."""
+    refused = Outcome(RunName("echo", 2, 2, 4), Load(2, 4), None, Ledger(["w0"]), Verdict("busy", "others use it"))
+    write_run(str(tmp_path / "out"), refused)
+    content = json.loads((tmp_path / "out_run.json").read_text())
+    assert (content["rule"], content["reason"]) == ("busy", "others use it")
+    assert (content["total_s"], content["mean_in_flight"], content["released_ns"]) == (None, None, None)
+
+
+def test_all_times_are_less_the_stops_and_the_release_is_not(tmp_path):
+    """The rows of the requests, the spans of the ledger, and the total."""
+    stops = Stops([Stop(SECOND // 10, SECOND // 5), Stop(SECOND // 4, SECOND // 4 + 5)])
+    made = outcome(stops=stops)
+    made = replace(made, released_ns=0)
+    made.ledger.entries["w0"].end_ns = SECOND // 2
+    prefix, active_ns = str(tmp_path / "out"), SECOND // 2 - SECOND // 10 - 5
+    write_requests(prefix, made)
+    write_ledger(prefix, made)
+    write_run(prefix, made)
+    assert [row["answered_ns"] for row in rows(tmp_path / "out_requests.csv")] == ["20", str(active_ns)]
+    assert [float(row["span_s"]) for row in rows(tmp_path / "out_ledger.csv")] == [active_ns / 1e9] * 2
+    content = json.loads((tmp_path / "out_run.json").read_text())
+    assert (content["total_s"], content["released_ns"]) == (active_ns / 1e9, 0)
+    assert [record.answered_ns for record in made.ledger.entries["w0"].records] == [20, SECOND // 2]
+
+
+def test_the_file_with_the_verdict_comes_last(tmp_path, monkeypatch):
+    """Once it is there, all of them are, Locust's own included."""
+    replaced: list[str] = []
+    replace_file = csv_files.replace
+
+    def noted(path: Path, write: Callable[[IO[str]], object]) -> None:
+        replaced.append(path.name)
+        replace_file(path, write)
+
+    monkeypatch.setattr(csv_files, "replace", noted)
+    environment = Environment()
+    log_run(environment, outcome())
+    write_run_files(environment, str(tmp_path / "out"), outcome())
+    assert [name.removeprefix("out_") for name in replaced] == [
+        "requests.csv",
+        "ledger.csv",
+        "stats.csv",
+        "failures.csv",
+        "exceptions.csv",
+        "run.json",
+    ]
+    total = next(row for row in rows(tmp_path / "out_stats.csv") if row["Type"] == "RUN")
+    assert float(total["Average Response Time"]) == 500
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """The options that the load adds to Locust's own."""
 
+from argparse import Namespace
+
 import pytest
+from locust import User, tag, task
 from locust.argument_parser import LocustArgumentParser
 
 from servecost.core import systems
 from servecost.core.system import LOOPBACK
-from servecost.load.plugin.options import add_arguments, is_address
+from servecost.load.plugin.options import _has_task, add_arguments, is_address
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def parser() -> LocustArgumentParser:
 def test_the_defaults_are_those_of_the_page(parser):
     """And no port is open to the network."""
     options = parser.parse_args([])
-    assert (options.batch_size, options.examples, options.warm_ups) == (1, 10_000, 3)
+    assert (options.batch_size, options.examples, options.warm_ups) == (1, 10_000, 1)
     assert options.system == systems.default()
     assert options.web_host == options.master_bind_host == LOOPBACK
 
@@ -43,8 +46,46 @@ def test_the_web_form_offers_every_option(parser):
 
 @pytest.mark.parametrize(
     ("host", "expected"),
-    [("http://127.0.0.1:8080", True), ("https://server", True), ("server:8080", False), ("", False), (None, False)],
+    [
+        ("http://127.0.0.1:8080", True),
+        ("https://server", True),
+        ("http://[::1]:8080/base/", True),
+        ("server:8080", False),
+        ("", False),
+        (None, False),
+        ("http://127.0.0.1:80a80", False),
+        ("http://127.0.0.1:99999", False),
+        ("http://127.0.0.1:0", False),
+        ("http://[::1", False),
+        ("http://", False),
+    ],
 )
 def test_an_address_has_a_scheme_and_a_host(host, expected):
     """Anything else is not connected to."""
     assert is_address(host) is expected
+
+
+class Users(User):
+    """Users with two tasks."""
+
+    @task
+    @tag("slow")
+    def one(self): ...
+
+    @task
+    def other(self): ...
+
+
+@pytest.mark.parametrize(
+    ("tags", "excluded", "is_left"),
+    [
+        (None, None, True),
+        (["slow"], None, True),
+        (["smoke"], None, False),
+        (None, ["slow"], True),
+        (["slow"], ["slow"], False),
+    ],
+)
+def test_a_filter_that_leaves_no_task_is_seen(tags, excluded, is_left):
+    """The users would send nothing, and the run wait for them."""
+    assert _has_task(Users, Namespace(tags=tags, exclude_tags=excluded)) is is_left

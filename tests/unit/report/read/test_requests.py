@@ -91,7 +91,24 @@ def test_a_system_that_keeps_no_records_has_no_stages(folder: Path):
 
 def test_percentiles_are_values_that_were_observed():
     """A percentile is the smallest value that so many do not exceed."""
-    found = requests.quantiles(pd.Series(range(1, 101), dtype=float))
-    assert found == {"p50": 50, "p90": 90, "p95": 95, "p99": 99, "max": 100}
-    assert requests.quantiles(pd.Series([3.0])) == dict.fromkeys(found, 3.0)
-    assert pd.isna(list(requests.quantiles(pd.Series(dtype=float)).values())).all()
+    found = requests.quantiles(pd.Series(range(1, 301), dtype=float))
+    assert found == {"p50": 150, "p90": 270, "p95": 285, "p99": 297, "max": 300}
+
+
+@pytest.mark.parametrize(
+    ("count", "known"),
+    [
+        (0, []),
+        (1, ["max"]),
+        (28, ["p50", "max"]),
+        (29, ["p50", "p90", "max"]),
+        (58, ["p50", "p90", "max"]),
+        (59, ["p50", "p90", "p95", "max"]),
+        (298, ["p50", "p90", "p95", "max"]),
+        (299, ["p50", "p90", "p95", "p99", "max"]),
+    ],
+)
+def test_a_percentile_needs_enough_requests(count, known):
+    """So many that with a chance of 95 % one of them lies beyond it."""
+    found = requests.quantiles(pd.Series(range(count), dtype=float))
+    assert [name for name, value in found.items() if not pd.isna(value)] == known

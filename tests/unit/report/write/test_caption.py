@@ -1,27 +1,44 @@
 """The caption: a reader who sees only the table is not misled."""
 
+from dataclasses import replace
+
 import pandas as pd
+import pytest
 
 from servecost.core.recipe import ROOT
+from servecost.report import overhead
 from servecost.report.read import results as read
+from servecost.report.read.tables import Asked, Results, Setting
 from servecost.report.write.caption import caption, idleness, wall
-from tests.unit.report.sample import LABEL, MADE_WITH, SYSTEM, made_with, results
+from tests.unit.report.sample import LABEL, MACHINE, MADE_WITH, SYSTEM, made_with, results, same
 
 PLAN = results().plan
 
 
+def lines_of(found: Results, has_intervals: bool = True) -> list[str]:
+    return caption(found, overhead.summary(overhead.pairs(found)), has_intervals).splitlines()
+
+
 def stack_lines(plan: pd.DataFrame, stacks: dict[tuple[str, str], dict[str, str]]) -> list[str]:
-    lines = caption(plan, [made_with({key: versions}) for key, versions in stacks.items()]).splitlines()
+    found = [made_with({key: versions}) for key, versions in stacks.items()]
+    lines = lines_of(replace(results(), plan=plan, made_with=found))
     return [line for line in lines if line.startswith("Stack")]
 
 
 def test_the_caption_names_unit_rounds_machine_versions_day_and_commit():
-    """A line each."""
-    lines = caption(PLAN, [MADE_WITH], ["machine.host"]).splitlines()
+    """And how the arms took turns, what the intervals are made of, and the machine's resolution: a line each."""
+    lines = lines_of(replace(results(), pooled=["machine.host"]))
     assert lines[0].startswith("Seconds per 10,000 examples; ")
     assert lines[0].endswith("**Scaled**: every run had 1,000 examples.")
-    assert lines[1].startswith("Mean of 2 rounds ± half")
-    assert lines[2:] == [
+    assert lines[1:] == [
+        "Each row is the geometric mean of 2 rounds, 2,000 examples in each arm, ± half the width of its 95 % interval"
+        "; difference and ratio are one estimate, paired within a round.",
+        "Spread between rounds, echo: shared by its rows, whose variances agree (sd 12.9 % of served / baseline, 2 "
+        "degrees of freedom).",
+        "The arms of a pair took turns, in slices of 1.00 s on average: one was stopped while the other ran. They came "
+        "to their end 0.20 s apart (median).",
+        "The resolution of this machine on that day: echo's baseline against itself, at batch size 8, gave "
+        "+0.5 % ± 19.2 %.",
         "**Merged although these differ**: machine.host.",
         "Machine: P, 2 cores, 4 GiB, Linux 6; client and server share it.",
         "Load: locust 2.47.0, python 3.11.7.",
@@ -30,16 +47,81 @@ def test_the_caption_names_unit_rounds_machine_versions_day_and_commit():
     ]
 
 
+def test_a_caption_says_plus_or_minus_only_where_the_table_does():
+    """Not of a table without intervals, and not of one round, which has none."""
+    first = results(served=[], baseline=[])
+    one_round = replace(results(), plan=PLAN[PLAN["round"] == 1], same=same((1, 1.0, 1.01)))
+    for lines in (lines_of(replace(results(), same=same((1, 1.0, 1.01))), has_intervals=False), lines_of(one_round)):
+        assert not [line for line in lines if "±" in line]
+    assert "Each row is of one round, 1,000 examples in each arm; " in lines_of(one_round)[1]
+    assert lines_of(one_round)[1].endswith(" There is no interval.")
+    assert lines_of(first)[1].endswith(" There is no interval.")
+
+
+def test_each_machine_and_commit_is_named():
+    """Where runs of several were merged; once, whichever has more of them."""
+    other = {**MADE_WITH.conditions, "machine": {**MACHINE, "system": "Linux 7"}}
+    merged = [MADE_WITH, replace(MADE_WITH, commit="def", conditions=other), MADE_WITH]
+    *_, first, second, load, _, last = lines_of(replace(results(), made_with=merged))
+    assert first == "Machine: P, 2 cores, 4 GiB, Linux 6; client and server share it."
+    assert second == "Machine: P, 2 cores, 4 GiB, Linux 7; client and server share it."
+    assert load.startswith("Load: ")
+    assert last == "Measured on 2026-01-02, at commits abc, def."
+
+
+def test_rows_of_few_rounds_are_counted():
+    """Where the system chose something else, and where a cell stopped early."""
+    assert "of one round, 1,000 examples" in lines_of(results(choices=(64, 32)))[1]
+    fewer = replace(results(), plan=PLAN.drop(index=3))
+    assert "geometric mean of 1 to 2 rounds, 1,000 to 2,000 examples" in lines_of(fewer)[1]
+
+
+def test_what_was_not_measured_is_said():
+    """Of results that were published before it was."""
+    found = results()
+    lines = lines_of(replace(found, slices=found.slices[:0], same=found.same[:0], cold=found.cold[:0]))
+    assert lines[3:6] == [
+        "The arms were timed one after the other, each in one piece.",
+        "The baseline was not compared with itself, so the machine's resolution on that day is not known.",
+        "What a process pays at its first call of a size was not measured.",
+    ]
+    undivided = replace(found, slices=found.slices.assign(baseline_slices=1, served_slices=1))
+    assert "The arms of a pair were timed one right after the other, each in one piece." in lines_of(undivided)
+
+
+@pytest.mark.parametrize("served", [[(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 9.0), (2, 8, 4, 3.0000001)]])
+def test_variances_that_do_not_agree_are_not_shared(served):
+    """Each row has its own spread then."""
+    said = "Spread between rounds, echo: each row's own, as their variances do not agree (sd 0.0 % to 28.7 %)."
+    assert said in lines_of(results(served=served))
+
+
+def test_the_planned_looks_are_named():
+    """A reader has to know that a cell could stop early, and what that costs."""
+    asked = replace(results(), asked=Asked((2, 4), 0.03))
+    (line,) = (line for line in lines_of(asked) if line.startswith("A row stops"))
+    assert line.startswith("A row stops after 2, 4 rounds, once its interval is ±3.0 % or narrower; the level")
+    assert line.endswith("so that the looks together err in 5 %.")
+
+
+def test_what_the_experiment_fixed_is_said():
+    """A choice that a system did not make for itself is no finding about it."""
+    settings = (Setting(SYSTEM, "", "SIZE", "8"), Setting(SYSTEM, "echo", "SIZE", "16"))
+    lines = lines_of(replace(results(), asked=Asked(settings=settings)))
+    expected = "Fixed by the experiment, not chosen by the system at its start: SIZE = 8; SIZE = 16 for echo."
+    assert expected in lines
+    assert not [line for line in lines_of(results()) if line.startswith("Fixed")]
+
+
 def test_recipes_and_cells_with_other_numbers_of_examples_are_named():
     """And nothing is said of scaling where nothing was scaled."""
-    two = pd.concat([PLAN, PLAN.assign(recipe="other", examples=20, baseline_examples=20)])
-    assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples." in caption(two, [MADE_WITH])
-    more = PLAN.assign(examples=PLAN["examples"].where(PLAN["concurrency"] == 1, 3000))
+    found = results()
+    two = replace(found, plan=pd.concat([PLAN, PLAN.assign(recipe="other", examples=20)], ignore_index=True))
+    assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples." in lines_of(two)[0]
+    more = replace(found, plan=PLAN.assign(examples=PLAN["examples"].where(PLAN["concurrency"] == 1, 3000)))
     said = "every run had 1,000 examples. Cells with fewer requests than users ran more examples: 3,000 (echo, 8 × 4)."
-    assert said in caption(more, [MADE_WITH])
-    full = caption(PLAN[PLAN["round"] == 1].assign(examples=10_000, baseline_examples=10_000), [MADE_WITH])
-    assert "Scaled" not in full
-    assert "One round, so there is no interval." in full
+    assert said in lines_of(more)[0]
+    assert "Scaled" not in lines_of(replace(found, plan=PLAN.assign(examples=10_000)))[0]
 
 
 def test_a_stack_names_python_the_systems_packages_and_the_model_libraries():
@@ -52,7 +134,7 @@ def test_a_stack_names_python_the_systems_packages_and_the_model_libraries():
 
 def test_stacks_of_two_systems_are_told_apart_by_their_labels():
     """Each names what its own system requires; one that requires nothing, or is not at hand, names no package."""
-    plan = pd.concat([PLAN, PLAN.assign(system="mine", system_label="My system")])
+    plan = pd.concat([PLAN, PLAN.assign(system="mine", system_label="My system")], ignore_index=True)
     versions = {"python": "3.11.7", "fastdeploy": "3.1.1", "torch": "2.13.0"}
     assert stack_lines(plan, {("echo", SYSTEM): versions, ("echo", "mine"): versions}) == [
         f"Stack of echo under {LABEL}: python 3.11.7, fastdeploy 3.1.1, torch 2.13.0.",
@@ -63,17 +145,19 @@ def test_stacks_of_two_systems_are_told_apart_by_their_labels():
 def test_the_published_stacks_are_named():
     """As they were measured."""
     found = read.read(ROOT / "docs" / "results" / "page")
-    lines = caption(found.plan, found.made_with).splitlines()
-    assert [line for line in lines if line.startswith("Stack")] == [
+    assert [line for line in lines_of(found) if line.startswith("Stack")] == [
         "Stack of deepsegment_en: python 3.7.16, fastdeploy 3.1.1, tensorflow 1.14.0, keras 2.2.4, deepsegment 2.3.1.",
         "Stack of efficientnet_b2: python 3.11.7, fastdeploy 3.1.1, torch 2.13.0+cpu.",
     ]
 
 
-def test_the_cpu_time_of_idle_servers_is_said():
+def test_what_arms_use_at_rest_is_said():
     """It is measured, not assumed."""
-    assert idleness(results().idle).endswith("10.0 s in all, the servers used 0.02 s of CPU.")
-    assert "not known" in idleness(pd.DataFrame())
+    assert idleness(results().idle) == (
+        "While it was stopped, 4.0 s in all, the baseline process used 0.00 s of CPU and kept up to 1,024 MiB. "
+        "While it was stopped, 10.0 s in all, the server with its client used 0.02 s of CPU."
+    )
+    assert "not known" in idleness(results().idle[:0])
 
 
 def test_how_much_of_the_time_was_timed_is_said():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from servecost.report.write.numbers import number, signed, with_interval
+from servecost.report.write.numbers import number, percent, signed, signed_percent, with_interval
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,10 @@ def test_an_interval_is_shown_where_there_is_one(half_width, said):
     """One round has none."""
     assert with_interval(1.0, half_width, signed) == said
     assert with_interval(math.nan, half_width) == "missing"
+
+
+@pytest.mark.parametrize(("part", "said"), [(0.012, "+1.2 %"), (-0.012, "−1.2 %"), (0.0, "0.0 %")])
+def test_a_part_is_a_percentage(part, said):
+    """With a sign where it is a difference."""
+    assert signed_percent(part) == said
+    assert percent(abs(part), 0) == f"{round(abs(part) * 100)} %"

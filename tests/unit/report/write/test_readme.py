@@ -7,12 +7,12 @@ from tests.unit.report.sample import results
 
 
 def test_only_the_text_between_the_markers_is_replaced():
-    """By the table, the caption and the verdicts."""
+    """By the table, the caption and the notes."""
     readme = with_answer(f"before\n\n{BEGIN}\n\nan old answer\n\n{END}\n\nafter\n", results())
     assert readme.startswith(f"before\n\n{BEGIN}\n\n| Recipe")
     assert readme.endswith(f"\n\n{END}\n\nafter\n")
     assert "old" not in readme
-    for part in ("+25.0 (2.75 ×)", "Stack of echo: ", "**VALID**: all 2 rows."):
+    for part in ("+24.6 (2.74 ×)", "Stack of echo: ", "**VALID**: all 2 rows.", "1 **undecided**"):
         assert part in readme
 
 

@@ -36,3 +36,9 @@ def test_a_row_that_is_not_notable_has_no_sentence():
     """Nor has one whose parts are not known."""
     assert sentences(cells((8, 1, 10, 0.1, 0.2, 0.3, 8))) == []
     assert sentences(cells((8, 1, 10, float("nan"), 2, 5, 8))) == []
+
+
+@pytest.mark.parametrize("claim", ["undecided", ""])
+def test_a_row_that_is_not_decided_has_no_sentence(claim):
+    """However large its overhead seems."""
+    assert sentences(cells((8, 1, 10, 1, 2, 5, 8)).assign(claim=claim)) == []

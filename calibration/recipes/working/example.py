@@ -1,0 +1,5 @@
+"""One example."""
+
+name = "working"
+
+example = ["a"]

@@ -1,0 +1,24 @@
+"""Answers each input after a fixed amount of work, of which there is more or less where the predictor is served.
+
+``DIGESTS`` says how much work it is, ``TIMES_SERVED`` by how much it is multiplied in the served arm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+# A served copy has a log of its predictor's calls beside it; the direct arm has none.
+_IS_SERVED = Path(__file__).with_name("_logged_calls.py").exists()
+_WORK = round(int(os.environ["DIGESTS"]) * (float(os.environ["TIMES_SERVED"]) if _IS_SERVED else 1))
+
+
+def predictor(inputs: list[Any], batch_size: int = 1) -> list[Any]:
+    """Return the inputs, after the work."""
+    for _ in inputs:
+        digest = b""
+        for _ in range(_WORK):
+            digest = hashlib.sha256(digest).digest()
+    return list(inputs)

@@ -1,0 +1,30 @@
+"""What an experiment asks of its intervals, from the file that says what it is.
+
+Owns which of the experiment's keys a report knows.
+"""
+
+import json
+from pathlib import Path
+
+from servecost.report.read.tables import Asked, Setting
+from servecost.statistics import looks
+
+
+def read(experiment: Path) -> Asked:
+    """Return what the experiment of a results folder asks; without the file, nothing."""
+    try:
+        content = json.loads(experiment.read_text())
+    except (OSError, ValueError):
+        return Asked()
+    rounds, precision = content.get("rounds"), content.get("precision")
+    own = {"": content.get("system", {})}
+    own |= {recipe: keys.get("system") or {} for recipe, keys in content.get("recipe", {}).items()}
+    settings = tuple(
+        Setting(system, recipe, name, value)
+        for recipe, by_system in own.items()
+        for system, values in by_system.items()
+        for name, value in values.items()
+    )
+    if isinstance(rounds, dict) and precision is not None:
+        return Asked(looks.looks(rounds["least"], rounds["most"]), precision, settings)
+    return Asked((), precision, settings)

@@ -1,0 +1,53 @@
+"""What stands under a table: how many rows are decided, and what a reader has to know of single rows.
+
+Owns these lines. They are notes: no row is less valid for them, which is the verdicts' matter.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from servecost.report.overhead import EQUAL_WITHIN
+from servecost.report.write import wording
+from servecost.report.write.cells import EQUAL, FASTER, SLOWER, UNDECIDED, name_of
+from servecost.report.write.numbers import number, percent
+
+# Below this part of its users in flight on average, a cell has not had the concurrency that it is named after.
+IN_FLIGHT_LEAST = 0.8
+NAMED = 6  # so many rows are named in a note, and the others counted
+
+
+def under_table(summary: pd.DataFrame, precision: float | None = None) -> str:
+    """Return the verdicts on a table's rows, how many are decided, and the notes on some of them, as Markdown.
+
+    ``precision``: the half-width that the experiment asks for, if any.
+    """
+    return "\n\n".join([wording.verdicts(summary), claims(summary), *_notes(summary, precision)])
+
+
+def claims(summary: pd.DataFrame) -> str:
+    """Return how many of the valid rows are slower, faster, equal, and how many are undecided."""
+    counts = summary["claim"].value_counts()
+    equal = f"equal within ±{percent(EQUAL_WITHIN, 0)}"
+    words = {SLOWER: SLOWER, FASTER: FASTER, EQUAL: equal, UNDECIDED: "**undecided**"}
+    said = ", ".join(f"{counts.get(claim, 0)} {word}" for claim, word in words.items())
+    return f"Of {(summary['rule'] == '').sum()} valid rows, served against called directly: {said}."
+
+
+def _notes(summary: pd.DataFrame, precision: float | None) -> Iterator[str]:
+    valid = summary[summary["rule"] == ""]
+    few = valid[valid["mean_in_flight"] < IN_FLIGHT_LEAST * valid["concurrency"]]
+    if len(few):
+        named = _named(few, lambda row: f"{name_of(row)}: {number(row.mean_in_flight)}")
+        yield f"Fewer than {percent(IN_FLIGHT_LEAST, 0)} of the users had a request in flight on average in {named}."
+    wide = valid[valid["log_ratio_half_width"] > precision] if precision else valid[:0]
+    if len(wide):
+        named = _named(wide, lambda row: f"{name_of(row)}: ±{percent(row.log_ratio_half_width)}")
+        asked = percent(precision or 0)
+        yield f"noise: the interval is wider than the ±{asked} that the experiment asks for in {named}."
+
+
+def _named(rows: pd.DataFrame, in_words: Any) -> str:
+    first = "; ".join(in_words(row) for row in rows[:NAMED].itertuples())
+    return f"{first}; and {len(rows) - NAMED} more" if len(rows) > NAMED else first

@@ -1,0 +1,1 @@
+"""What numbers from several rounds say, and how surely. Pure: it reads no file and knows nothing of servers."""

@@ -1,0 +1,99 @@
+"""NVIDIA PyTriton: Triton's HTTP front end and batcher, which call a function of the process that started them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import struct
+from typing import Any, Sequence
+
+from servecost.core import encodings
+from servecost.core.system import Body, Served, ServerProcess, System, Wire
+
+from .._common import v2
+from .._common.batching import BATCH, OFF
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
+
+class TritonWire(Wire):
+    """The V2 inference protocol with its binary extension for the inputs; the predictions come as JSON."""
+
+    def __init__(self, input_type: str) -> None:
+        self._input_type = input_type
+
+    def body(self, inputs: Sequence[Any]) -> Body:
+        """Return the inputs as a tensor of bytes: texts as JSON, files as they are."""
+        is_json = self._input_type == encodings.JSON
+        items = [json.dumps(item).encode() if is_json else bytes(item) for item in inputs]
+        data = b"".join(word for item in items for word in (struct.pack("<I", len(item)), item))
+        tensor = {
+            "name": v2.INPUT,
+            "shape": [len(items), 1],
+            "datatype": "BYTES",
+            "parameters": {"binary_data_size": len(data)},
+        }
+        head = json.dumps({"inputs": [tensor]}).encode()
+        return Body(head + data, "application/octet-stream", ((HEADER_LENGTH, str(len(head))),))
+
+    def path(self, request_id: str) -> str:
+        """Return the path of the model."""
+        return v2.PATH
+
+    def predictions(self, status: int, answer: bytes, request_id: str) -> list[Any]:
+        """Return the predictions in an answer."""
+        return v2.predictions(status, answer)
+
+    def inputs(self, content: bytes) -> list[Any]:
+        """Return the inputs that a request's body holds."""
+        position = content.index(b"}]}") + len(b"}]}")
+        found = []
+        while position < len(content):
+            (length,) = struct.unpack_from("<I", content, position)
+            item = content[position + 4 : position + 4 + length]
+            found.append(json.loads(item) if self._input_type == encodings.JSON else item)
+            position += 4 + length
+        return found
+
+    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
+        """Return the body of an answer."""
+        return v2.answer(predictions)
+
+    def check_answers(self, answers: Sequence[Any]) -> None:
+        """Raise Unanswerable for what JSON cannot hold."""
+        encodings.check_answers(answers, encodings.JSON)
+
+
+class PyTriton(System):
+    """``server.py``, which PyTriton's documentation has its users write."""
+
+    label = "NVIDIA PyTriton"
+    settings = OFF
+    variants = BATCH
+    ports = 2
+    # Its processes wait for each other's locks in shared memory, for so long by the clock, and abort if that is over.
+    can_be_stopped = False
+    loading_statuses = (400, 404, 503)
+
+    def wire(self, input_type: str) -> TritonWire:
+        """Return the wire of the model."""
+        return TritonWire(input_type)
+
+    def processes(self, served: Served) -> list[ServerProcess]:
+        """Return the process that is started: the predictor's. It starts Triton, and a stub of the model in it."""
+        http, metrics = served.ports
+        environment = {
+            **served.settings,
+            "HOST": served.host,
+            "HTTP_PORT": str(http),
+            "METRICS_PORT": str(metrics),
+            "INPUT_TYPE": served.input_type,
+            "FOLDER": str(served.copy.parent / "triton"),
+            "PYTHONPATH": str(served.copy),
+        }
+        command = (served.python, str(self.folder / "server.py"))
+        # By SIGTERM it would leave its processes, and its segments of shared memory.
+        return [ServerProcess("triton", command, environment, served.copy, stop_signal=signal.SIGINT)]
+
+
+system = PyTriton()
