@@ -6,13 +6,14 @@ import ast
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from _pytest.mark import ParameterSet
 
 from servecost.bench.arms.records import check_server
 from servecost.bench.arms.server import Server, ServerSpec, serve
@@ -31,10 +32,17 @@ FILES = (
     "def predictor(inputs, batch_size=1): return [{'size': len(item), 'half': len(item) / 2} for item in inputs]",
 )
 NO_ANSWERS = ((200, b"<html>"), (200, b"17"), (200, b""), (500, b"Internal Server Error"), (404, b"{}"))
-# Their environments take minutes to build: `make conformance` has them, too.
-HEAVY = ("bentoml", "mlserver", "pytriton", "ray", "torchserve")
-IS_ALL = bool(os.environ.get("ALL_SYSTEMS"))
-SERVED = [name for name in systems.available() if IS_ALL or systems.folder_of(name).name not in HEAVY]
+# The systems whose packages `make setup` installs; an environment has to be built for any other one.
+INSTALLED = ("delay", "fastapi", "fastdeploy", "null")
+
+
+def each(names: Iterable[str]) -> list[ParameterSet]:
+    """Return the systems as parameters of a test; those that pip has to install first need a package index."""
+    is_here = {name: systems.folder_of(name).name in INSTALLED for name in names}
+    return [pytest.param(name, marks=() if here else pytest.mark.network) for name, here in is_here.items()]
+
+
+SERVED = systems.available()
 WITHOUT_VARIANTS = [name for name in SERVED if VARIANT_SIGN not in name]
 RIGHT: dict[str, list[Any]] = {"json": ["A", "B"], "msgpack": [{"size": 3, "half": 1.5}, {"size": 2, "half": 1.0}]}
 
@@ -103,7 +111,7 @@ def test_a_system_describes_itself(name: str):
             assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize("name", each(SERVED))
 def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe.Recipe, tmp_path: Path):
     """It answers correctly, tells of itself, logs its calls, leaves the recipe's folder as it was, and frees its port.
 
@@ -143,7 +151,7 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
     assert not is_taken(port)
 
 
-@pytest.mark.parametrize("name", WITHOUT_VARIANTS)
+@pytest.mark.parametrize("name", each(WITHOUT_VARIANTS))
 def test_a_server_is_ready_only_after_the_right_answers_are_known(name: str, tmp_path: Path):
     """It loads its model meanwhile; its predictor is not called."""
     chosen, known_ns = recipe.load(write_recipe(tmp_path / "mine")), []
@@ -158,7 +166,7 @@ def test_a_server_is_ready_only_after_the_right_answers_are_known(name: str, tmp
         assert [line for line in server.calls() if int(line.split(",")[0]) < known_ns[0]] == []
 
 
-@pytest.mark.parametrize("name", WITHOUT_VARIANTS)
+@pytest.mark.parametrize("name", each(WITHOUT_VARIANTS))
 def test_a_server_is_ended_when_the_right_answers_cannot_be_had(name: str, tmp_path: Path):
     """The reason is given."""
 
@@ -173,7 +181,7 @@ def test_a_server_is_ended_when_the_right_answers_cannot_be_had(name: str, tmp_p
 
 
 # A system that does not call the predictor has no other answers than the right ones that it is given.
-@pytest.mark.parametrize("name", [name for name in WITHOUT_VARIANTS if systems.load(name).calls_predictor])
+@pytest.mark.parametrize("name", each(name for name in WITHOUT_VARIANTS if systems.load(name).calls_predictor))
 def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
     """The direct arm's answer is the only right one."""
     with (

@@ -39,6 +39,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.network
 @pytest.mark.usefixtures("no_orphans")
 def test_the_guides_system_becomes_a_row_beside_the_others(tree: Path):
     """In an environment that is built for it; every answer is checked, every call is logged."""

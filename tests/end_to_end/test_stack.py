@@ -61,6 +61,7 @@ def test_a_missing_python_is_told_and_nothing_is_left(tmp_path: Path):
     assert not (tree / "recipes" / "deepsegment_en" / ".venv").exists()
 
 
+@pytest.mark.network
 def test_the_pages_stack_gives_the_pages_answer(on_its_own_stack: Recipe):
     """The same code, checkpoint and example as on the common one (test_recipes.py)."""
     code = "print(json.dumps([predictor(example), predictor(example * 70, batch_size=64)]))"
@@ -69,6 +70,7 @@ def test_the_pages_stack_gives_the_pages_answer(on_its_own_stack: Recipe):
     assert many == [SEGMENTS] * 70
 
 
+@pytest.mark.network
 def test_its_versions_are_those_of_the_page(on_its_own_stack: Recipe):
     """And are what a manifest calls its stack."""
     fastdeploy = systems.load("fastdeploy")
@@ -79,6 +81,7 @@ def test_its_versions_are_those_of_the_page(on_its_own_stack: Recipe):
     assert versions.items() >= VERSIONS.items()
 
 
+@pytest.mark.network
 def test_baseline_and_server_run_on_it_and_the_table_says_so(
     command: Command, on_its_own_stack: Recipe, tmp_path: Path
 ):

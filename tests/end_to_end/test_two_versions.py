@@ -25,6 +25,7 @@ def pythons(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return found
 
 
+@pytest.mark.network
 def test_the_version_stands_in_one_field_which_is_all_that_has_to_be_allowed(pythons: list[str], tmp_path: Path):
     """As a serving project's CI compares its base with its change: `--allow-different versions.fastdeploy`."""
     gathered = [gather(Subject(recipe.load("echo"), "fastdeploy", python, {}), 1.0) for python in pythons]
