@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy slices soak instrument tf1-stack test check report
+.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network check report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -40,8 +40,8 @@ instrument: setup  ## compare the client with others on a server that does nothi
 tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's page: TensorFlow 1.14 on Python 3.7
 	recipes/make-stack deepsegment_en 3.7
 
-# Tests wait more than they compute, so more of them at a time than there are cores; those marked `alone` wait for all.
-BESIDE := -n 4
+# Tests start many processes, and also wait for them; those marked `alone` wait for all others.
+BESIDE := -n 3
 # Of the lines of servecost, those that the unit and conformance tests run in their own processes, in percent.
 FLOOR  := 85
 
@@ -49,8 +49,8 @@ test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
 	$(BIN)/python -m pytest $(BESIDE) tests/end_to_end
 
-conformance: setup  ## test every serving system, in environments that are built for it (some minutes)
-	ALL_SYSTEMS=1 $(BIN)/python -m pytest -n 3 tests/conformance
+test-network: setup  ## run the tests that need pip and a package index: every serving system, other stacks (half an hour)
+	$(BIN)/python -m pytest $(BESIDE) -m network
 
 check: setup  ## lint, check the formatting and the types, and run the unit tests
 	$(BIN)/ruff check .

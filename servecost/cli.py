@@ -1,4 +1,8 @@
-"""The command line, ``servecost VERB``: run, report, compare, publish, serve, web, starts, systems."""
+"""The command line, ``servecost VERB``: run, report, compare, publish, serve, web, starts, systems.
+
+What a report needs, pandas and matplotlib among it, is imported only by the verbs that report: it takes seconds, and
+all other verbs do without it.
+"""
 
 import errno
 import os
@@ -14,7 +18,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-import pandas as pd
 from packaging.requirements import Requirement
 from tabulate import tabulate
 
@@ -34,15 +37,15 @@ from servecost.core.recipe import ROOT
 from servecost.core.serving import ServerFailed
 from servecost.core.system import LOOPBACK
 from servecost.core.verdicts import UNSENDABLE
-from servecost.report import compare as comparison
-from servecost.report.write import publish as publishing
-from servecost.report.write import report as reports
-from servecost.report.write.wording import markdown
 
 EXISTING = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PORT = click.IntRange(0, 65535)
 QUICK = ROOT / "experiments" / "quick.toml"
+
+
+# What `compare` can compare: the names that ``servecost.report.compare`` has for them.
+METRICS = "served", "baseline", "ratio"
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]
@@ -115,16 +118,20 @@ def report(folder: Path, allowed: tuple[str, ...]) -> None:
 @click.argument("a", type=EXISTING)
 @click.argument("b", type=EXISTING)
 @click.option("--fail-over", type=Percent(), default="0%", show_default=True, help="The increase that is allowed.")
-@click.option("--metric", type=click.Choice(list(comparison.METRICS)), default="served", show_default=True)
+@click.option("--metric", type=click.Choice(METRICS), default="served", show_default=True)
 @allow_different
 def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str, ...]) -> None:
     """Compare two results folders, cell by cell; exit code 1 if B is significantly worse than allowed.
 
     Exit code 2 if it cannot be decided whether it is.
     """
+    with what_a_report_needs():
+        from servecost.report import compare as comparison
+        from servecost.report.read.tables import NoResults
+        from servecost.report.write.wording import markdown
     try:
         found = comparison.compare(a, b, metric, fail_over, allowed)
-    except reports.NoResults as error:
+    except NoResults as error:
         misused(str(error))
     except Unlike as error:
         misused(
@@ -149,9 +156,12 @@ def publish(folder: Path, free: Path | None, allowed: tuple[str, ...]) -> None:
 
     Of results of several systems: docs/systems.md.
     """
+    with what_a_report_needs():
+        from servecost.report.read.tables import NoResults
+        from servecost.report.write import publish as publishing
     try:
         publishing.publish(folder, ROOT, free, allowed)
-    except reports.NoResults as error:
+    except NoResults as error:
         misused(str(error))
 
 
@@ -204,7 +214,7 @@ def starts(recipe: str, system: str, times: int, experiment: Path) -> None:
     """Start a system several times with a RECIPE, without load, and tabulate what it chooses by itself."""
     with session_of(recipe, system, 0, experiment, is_free=True) as (session, _):
         found = starting.start(session, times, click.echo)
-        click.echo("\n" + markdown(pd.DataFrame(starting.table(found))))
+        click.echo("\n" + tabulate(starting.table(found), headers="keys", tablefmt="pipe", disable_numparse=True))
 
 
 @main.command(name="systems")
@@ -299,6 +309,8 @@ def free_or_given(port: int, option: str) -> int:
 
 def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
     """Write and show a report; return whether all of it is valid."""
+    with what_a_report_needs(f"then `servecost report {folder}`"):
+        from servecost.report.write import report as reports
     try:
         written = reports.write(folder, allowed)
     except reports.NoResults as error:
@@ -306,7 +318,18 @@ def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
     except OSError as error:
         failed(folder, error)
     click.echo(f"\n{written.table}\n\nReport: {written.html}")
+    for problem in written.problems:
+        click.echo(f"note: {problem}", err=True)
     return written.is_valid
+
+
+@contextmanager
+def what_a_report_needs(and_then: str = "then the same command again") -> Iterator[None]:
+    """Tell in a line which package is missing, if the import that is made meanwhile lacks one."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        misused(f"a report needs {error.name}, which is not installed; pip install 'servecost[report]', {and_then}")
 
 
 def failed(folder: Path, error: OSError) -> NoReturn:

@@ -52,6 +52,8 @@ OPTIMAL_BATCH_SIZE = "8"
 """
 
 OTHERS = 4
+# No test asserts how long something takes: what has not ended by then hangs.
+PATIENCE_S = 120
 
 # Where a shell has started the tests in the background, they and all that they start would be deaf to Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -100,6 +100,9 @@ class Experiment(_Table):
         precision: half the width of the 95 % interval of served / baseline, 0.03 for 3 %, at which a cell is repeated
             no more; by default, it is repeated as often as ``rounds`` allows.
         slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
+        instrument: whether each cell is also measured on the null system, once, which says what the client itself takes.
+        aa: whether each recipe's baseline is also paired with itself in each round, which says what this machine can
+            tell apart.
         seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default, estimated from the largest cell.
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
@@ -123,6 +126,8 @@ class Experiment(_Table):
     ] = 2
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     slice_s: Annotated[float, Field(ge=0)] = SLICE_S
+    instrument: bool = True
+    aa: bool = True
     seed: int = 1
     request_timeout_s: Count | None = None
     threads: Count | None = None

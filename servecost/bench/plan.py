@@ -34,16 +34,16 @@ def parts(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Abse
 
     After the first part of each recipe under a system or a variant of it, which finds the right answers, come the
     recipe's runs on the null system in that system's wire; in every round, a pair of the baseline with itself comes
-    after one part of each recipe. ``absent``: names of recipes and systems that cannot be had together.
+    after one part of each recipe. An experiment may do without both. ``absent``: names of recipes and systems that cannot be had together.
     """
     found: list[Part] = []
     with_instrument = set[tuple[str, str]]()
     for part in _rounds(experiment, recipes, out, absent):
         found.append(part)
         wire = part.recipe.name, systems.folder_of(part.system).name
-        if part.system == _first_system(experiment, part.recipe, absent):
+        if experiment.aa and part.system == _first_system(experiment, part.recipe, absent):
             found.append(_same(experiment, part, out))
-        if wire not in with_instrument:
+        if experiment.instrument and wire not in with_instrument:
             with_instrument.add(wire)
             found.append(_instrument(experiment, part, out))
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from servecost.report.pairs import CONFIDENCE, per_request_ms
 
@@ -69,7 +69,7 @@ def fits(pairs: pd.DataFrame) -> Iterator[Fit]:
         if len(size) < LEAST_POINTS or len(set(size)) < 2:
             continue
         (fixed, per_mib), covariance = optimize.curve_fit(_line, size, took, sigma=took, p0=(took.min(), 0.0))
-        errors = np.sqrt(np.diag(covariance)) * stats.t.ppf((1 + CONFIDENCE) / 2, len(size) - 2)
+        errors = np.sqrt(np.diag(covariance)) * special.stdtrit(len(size) - 2, (1 + CONFIDENCE) / 2)
         if all(map(isfinite, errors)):
             yield Fit(str(recipe), str(label), fixed, errors[0], per_mib, errors[1])
 

@@ -15,7 +15,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.stats import qmc
 
 Floats = NDArray[np.float64]
 MOST_LOOKS = 5
@@ -65,6 +64,8 @@ def _squares(planned: tuple[int, ...]) -> Floats:
 
     Between looks it grows by independent chi-squares. The draws are of a Sobol sequence: the same ones each time.
     """
+    from scipy.stats import qmc  # noqa: PLC0415  # it takes seconds to import, and few experiments have looks
+
     degrees = np.diff([1, *planned])
     uniform = qmc.Sobol(len(planned), seed=0).random_base2(DRAWS_LOG2)
     return np.asarray(2 * special.gammaincinv(degrees / 2, uniform)).cumsum(axis=1)

@@ -1,8 +1,6 @@
 """The accounts of distributed runs that are very short, and of one that is longer than the server's memory."""
 
 import random
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from math import ceil
 
 from servecost.bench.arms.server import Server
@@ -10,34 +8,19 @@ from servecost.core import recipe
 from tests.end_to_end.accounts import assert_accounts_agree, processes
 from tests.support import Command, assert_ends_as, rows, rule_for, served_by, write_recipe
 
-SHORT_RUNS = 30
-SERVERS = 2
+SHORT_RUNS = 8
 
 
-def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, tmp_path):
+def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, echo_server: Server, tmp_path):
     """Locust alone loses the last second of a short run, in the CSV and between worker and master."""
-
-    def run(number: int, server: Server) -> None:
+    for number in range(SHORT_RUNS):
         seeded = random.Random(number)
         users, batch_size, examples = seeded.randint(1, 12), seeded.randint(1, 9), seeded.randint(1, 400)
         prefix = tmp_path / f"run-{number}"
         load = "-u", users, "--batch-size", batch_size, "--examples", examples, "--csv", prefix
-        done = locust("echo", server.address, *processes(seeded.randint(2, 3)), *load)
+        done = locust("echo", echo_server.address, *processes(2 + number % 2), *load)
         assert_ends_as(done, rule_for(ceil(examples / batch_size), users))
         assert_accounts_agree(prefix, users, batch_size, examples)
-
-    def run_each(server: Server, first: int) -> int:
-        numbers = range(first, SHORT_RUNS, SERVERS)
-        for number in numbers:
-            run(number, server)
-        return len(numbers)
-
-    with ExitStack() as stack, ThreadPoolExecutor(SERVERS) as pool:
-        servers = []
-        for number in range(SERVERS):
-            (logs := tmp_path / f"server-{number}").mkdir()
-            servers.append(stack.enter_context(served_by("fastdeploy", recipe.load("echo"), logs=logs)))
-        assert sum(pool.map(run_each, servers, range(SERVERS))) == SHORT_RUNS
 
 
 def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minute(locust: Command, tmp_path):

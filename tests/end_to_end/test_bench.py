@@ -20,32 +20,35 @@ from servecost.bench.processes.process import free_port
 from servecost.core import answers, layout, recipe, systems
 from servecost.report import attribution
 from tests.faults import fault
-from tests.support import PREDICTOR, ROOT, TEST_RECIPES, Command, wait_until, write_recipe
+from tests.support import PATIENCE_S, PREDICTOR, ROOT, TEST_RECIPES, Command, wait_until, write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
 ECHO = """
 recipes = ["echo"]
 batch_sizes = [1, 8]
-concurrencies = [1, 4]
+concurrencies = [4]
 examples = 60
 rounds = 1
 """
-SYSTEMS = ", ".join(systems.available())
 SMALL = """
 recipes = [{}]
 batch_sizes = [8]
 concurrencies = [4]
 examples = 60
 rounds = 1
+instrument = false
+aa = false
 """
 # Its second run is long enough to be interrupted in the middle.
 LONG = """
 recipes = ["echo"]
 batch_sizes = [1]
-concurrencies = [1, 2, 4]
-examples = 1000
+concurrencies = [1, 4]
+examples = 400
 rounds = 1
+instrument = false
+aa = false
 """
 
 
@@ -68,10 +71,10 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert done.returncode == 0, done.stdout + done.stderr
     header = "| Recipe | Batch Size | Baseline | Req Concurrency | fastDeploy | Overhead |"
     assert header in [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "**VALID**: all 4 rows" in done.stdout
+    assert "**VALID**: all 2 rows" in done.stdout
     assert f"Report: {out / 'report.html'}" in done.stdout
     assert re.search(
-        r"^\[\d+/9\] round 1, echo fastdeploy, batch size 8 × 4 users: .* left$", done.stdout, re.MULTILINE
+        r"^\[\d+/5\] round 1, echo fastdeploy, batch size 8 × 4 users: .* left$", done.stdout, re.MULTILINE
     )
     assert "\x1b" not in done.stdout
 
@@ -81,7 +84,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert set(pd.read_csv(part / "cold.csv")["arm"]) == {"baseline", "served"}
     same = out / "round-1" / "echo" / "_same" / "b1-c0"
     assert list(pd.read_csv(same / "baseline.csv")["run"]) == [1, 2]
-    for cell in ("b1-c1", "b1-c4", "b8-c1", "b8-c4"):
+    for cell in ("b1-c4", "b8-c4"):
         files = {path.name for path in (part / cell).iterdir()}
         wanted = {"stats", "failures", "exceptions", "requests"}
         assert {f"locust_{name}.csv" for name in wanted} < files
@@ -91,7 +94,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     for name in ("plan.csv", "table.md", "table.csv", "report.html"):
         assert (out / name).is_file()
     table = pd.read_csv(out / "table.csv")
-    assert len(table) == 4
+    assert len(table) == 2
     assert (table["overhead_s"] - (table["served_s"] - table["baseline_s"])).abs().max() < 1e-9
     parts = table[["call_pattern_s", "contention_s", "serving_path_s"]]
     assert (table["overhead_s"] - parts.sum(axis=1, skipna=False)).abs().max() < 1e-9
@@ -101,7 +104,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
 
     wall = pd.read_csv(out / "wall.csv")
     assert ((wall["timed_s"] >= 0) & (wall["timed_s"] <= wall["wall_s"])).all()
-    assert (wall["timed_s"] > 0).sum() == 4 + 1 + 4  # pairs, of the baseline with itself, and on the null system
+    assert (wall["timed_s"] > 0).sum() == 2 + 1 + 2  # pairs, of the baseline with itself, and on the null system
     assert f"The runs took {wall['wall_s'].sum():.0f} s in all, of which {wall['timed_s'].sum():.0f} s" in done.stdout
 
     before = run_folders(out)
@@ -194,8 +197,8 @@ def test_a_wrong_key_is_told_before_anything_is_made(invoke: Command, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-@fault("An experiment is interrupted", "SIGINT, SIGTERM or SIGKILL to the bench in a run", "goes on there")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+@fault("An experiment is interrupted", "SIGTERM (as Ctrl-C) or SIGKILL to the bench in a run", "goes on there")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
 def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tmp_path: Path, how: signal.Signals):
     """Finished runs are kept and the rest is done; the run in hand is lost, and no process lives on."""
     experiment, out = written(tmp_path, LONG), tmp_path / "out"
@@ -214,7 +217,7 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tm
     done = command(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     whole = run_folders(out)
-    assert sorted(whole) == [f"round-1/echo/fastdeploy/{cell}" for cell in ("b1-c1", "b1-c2", "b1-c4")]
+    assert sorted(whole) == [f"round-1/echo/fastdeploy/{cell}" for cell in ("b1-c1", "b1-c4")]
     assert finished in whole.items()
     assert not list(out.rglob("*.unfinished"))
     assert all(len(pd.read_csv(out / cell / "baseline.csv")) == 1 for cell in whole)
@@ -271,21 +274,21 @@ def predictor(inputs, batch_size=1):
     return list(inputs)
 """)
     mood.touch()
-    experiment, out = written(tmp_path, ECHO.replace("echo", "moody")), tmp_path / "out"
+    text = SMALL.format('"moody"').replace("[8]", "[1, 8]")
+    experiment, out = written(tmp_path, text), tmp_path / "out"
     done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 1
     failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
-    assert len(failures) == 2
-    for failure, cell in zip(sorted(failures), ("b8-c1", "b8-c4"), strict=True):
-        (named,) = re.findall(r"\(log: (.*)\)", failure)
-        log = Path(named)
-        assert log == out / "round-1" / "moody" / "fastdeploy" / f"{cell}.failed" / "locust.log"
-        assert "INVALID(failures): " in failure
-        assert "HTTP 500: server says: prediction failed" in failure
-        assert log.is_file()
+    (failure,) = failures
+    (named,) = re.findall(r"\(log: (.*)\)", failure)
+    log = Path(named)
+    assert log == out / "round-1" / "moody" / "fastdeploy" / "b8-c4.failed" / "locust.log"
+    assert "INVALID(failures): " in failure
+    assert "HTTP 500: server says: prediction failed" in failure
+    assert log.is_file()
     rows = [line for line in done.stdout.splitlines() if line.startswith("| moody ")]
-    assert len(rows) == 4
-    assert sum(row.count("INVALID(failures)") for row in rows) == 6  # both arms and the overhead, of two cells
+    assert len(rows) == 2
+    assert sum(row.count("INVALID(failures)") for row in rows) == 3  # both arms and the overhead
 
     mood.unlink()
     again = command("-m", "servecost", "run", experiment, "--out", out)
@@ -348,6 +351,7 @@ def test_answers_that_no_client_can_be_sent_are_one_line(command: Command, tmp_p
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.network  # pip says what cannot be had together
 @fault(
     "A recipe and a system require different versions",
     "the recipe pins a version that MLServer's requirements exclude",
@@ -430,5 +434,5 @@ def test_a_server_for_another_machine_s_load_listens_where_it_is_told_and_leaves
     assert {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN and c.laddr.port == port} == {"0.0.0.0"}
     assert answers.read(folder / "expected.json") == list(recipe.load("echo").example)
     server.terminate()
-    assert server.wait(30) == 0
+    assert server.wait(PATIENCE_S) == 0
     assert (folder / "rest.log").is_file()

@@ -13,56 +13,39 @@ from tests.support import Command
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
-CUT_SHORT = (
-    "baseline.csv",
-    "slices.csv",
-    "locust_stats.csv",
-    "locust_requests.csv",
-    "locust_ledger.csv",
-    "calls.csv",
-    "manifest.json",
-)
-
 
 @pytest.fixture(scope="module")
 def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """An experiment that is done, with a run for each file that is to be cut short, and one more."""
-    case = Case(tmp_path_factory.mktemp("finished"), command, users=range(1, len(CUT_SHORT) + 2))
+    """An experiment that is done."""
+    case = Case(tmp_path_factory.mktemp("finished"), command)
     done = case.run()
     assert done.returncode == 0, done.stdout + done.stderr
     return case
 
 
-@fault("Files of pairs are cut short", "bytes are taken from the end of each kind of file", "INVALID(files)")
+@fault("Files of pairs are cut short", "bytes are taken from the end of a file", "INVALID(files)")
 def test_files_that_were_cut_short_in_a_results_folder(invoke: Command, finished: Case):
-    """The report says which, and the next run makes those runs anew, and no other."""
-    *damaged, whole = finished.cells
-    paths = [finished.part / cell / name for cell, name in zip(damaged, CUT_SHORT, strict=True)]
-    before = (finished.part / whole / "locust_run.json").stat().st_mtime_ns
-    for path in paths:
-        cut(path, len(path.read_bytes()) // 3)
+    """The report says which, and the next run makes that pair anew, mends what all pairs share, and leaves the rest."""
+    damaged, whole = finished.cells
+    path = finished.part / damaged / layout.LOCUST_REQUESTS_CSV
+    before = (finished.part / whole / layout.LOCUST_RUN_JSON).stat().st_mtime_ns
+    cut(path)
     told = invoke("report", finished.out)
     assert told.returncode == 1
-    assert f"**{len(paths)} of {len(paths) + 1} rows are not valid:**" in told.stdout
-    assert told.stdout.count("INVALID(files): ") == len(paths)
-    assert all(str(path) in told.stdout for path in paths)
-    assert "Traceback" not in told.stderr
+    assert "**1 of 2 rows are not valid:**" in told.stdout
+    assert told.stdout.count("INVALID(files): ") == 1
+    assert str(path) in told.stdout
+    for shared in ("plan.csv", "round-1/faulty/fastdeploy/cold.csv"):
+        cut(finished.out / shared)
+        assert "Traceback" not in invoke("report", finished.out).stderr
     finished.assert_goes_on_as_if_nothing_had_been()
-    assert (finished.part / whole / "locust_run.json").stat().st_mtime_ns == before
+    assert (finished.part / whole / layout.LOCUST_RUN_JSON).stat().st_mtime_ns == before
 
 
-def cut(path: Path, count: int) -> None:
-    """Take so many bytes from the end of a file."""
-    path.write_bytes(path.read_bytes()[:-count])
-
-
-@pytest.mark.parametrize("name", ["plan.csv", "round-1/faulty/fastdeploy/cold.csv"])
-def test_a_shared_file_that_was_cut_short(invoke: Command, finished: Case, name: str):
-    """One line or a verdict, and the next run mends it."""
-    cut(finished.out / name, 4)
-    told = invoke("report", finished.out)
-    assert "Traceback" not in told.stderr
-    finished.assert_goes_on_as_if_nothing_had_been()
+def cut(path: Path) -> None:
+    """Take a third of a file from its end."""
+    content = path.read_bytes()
+    path.write_bytes(content[: -(len(content) // 3)])
 
 
 @fault("Results of two machines in one folder", "one pair's manifest names another host", "refused, exit code 2")

@@ -18,6 +18,7 @@ from servecost.core.verdicts import RULES
 from tests.end_to_end.accounts import assert_accounts_agree, processes
 from tests.faults import fault
 from tests.support import (
+    PATIENCE_S,
     Command,
     assert_ends_as,
     by_type,
@@ -57,12 +58,9 @@ def start_master(host: str, port: int, count: int, folder: Path, *options: objec
 @pytest.mark.parametrize(
     ("count", "users", "batch_size", "examples"),
     [
-        (3, 32, 8, 10000),
-        (3, 5, 7, 1000),  # not divisible by anything
+        (3, 5, 7, 4001),  # not divisible by anything
         (4, 2, 1, 300),  # fewer users than workers
-        (5, 8, 4, 9),  # more workers than requests
-        (2, 16, 1000, 1),  # one request, smaller than a batch
-        (8, 32, 1, 4001),
+        (4, 8, 4, 9),  # more workers than requests
     ],
 )
 def test_exactly_n_examples_are_sent_by_all_workers_together(
@@ -73,21 +71,13 @@ def test_exactly_n_examples_are_sent_by_all_workers_together(
     with workers(count, port, tmp_path):
         options = "-u", users, "--batch-size", batch_size, "--examples", examples
         master = master_options(port, count, tmp_path / "out")
-        done = locust("echo", echo_server.address, *master, *options, timeout_s=60)
+        done = locust("echo", echo_server.address, *master, *options)
     assert_ends_as(done, rule_for(ceil(examples / batch_size), users))
     lines = done.stdout.splitlines()
     assert f": {RunName('echo', batch_size, users, examples)}: " in lines[-1]
     assert any(line.startswith("Server: received") and line.endswith("they agree.") for line in lines)
     assert len(rows(tmp_path / "out_ledger.csv")) == count + 1
     assert_accounts_agree(tmp_path / "out", users, batch_size, examples)
-
-
-def test_processes_is_the_same_load(locust: Command, echo_server: Server, tmp_path):
-    """Locust's own way to use several cores."""
-    options = *processes(3), "-u", 8, "--batch-size", 3, "--examples", 1000, "--csv", tmp_path / "out"
-    done = locust("echo", echo_server.address, *options)
-    assert_ends_as(done)
-    assert_accounts_agree(tmp_path / "out", 8, 3, 1000)
 
 
 def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
@@ -119,9 +109,6 @@ def signalled(number: signal.Signals) -> Callable[[list["subprocess.Popen[bytes]
 def killed_all(started: list["subprocess.Popen[bytes]"], port: int) -> None:
     for worker in started:
         worker.kill()
-
-
-LATE_START_S = 40  # a worker that joins late has to start first, beside other tests
 
 
 def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
@@ -158,15 +145,13 @@ WORKERS = "INVALID(workers)"
         ),
     ],
 )
-def test_a_worker_that_is_lost_or_late_makes_the_run_invalid_within_ten_seconds(
-    echo_server: Server, tmp_path, no_orphans, act, reason
-):
+def test_a_worker_that_is_lost_or_late_makes_the_run_invalid(echo_server: Server, tmp_path, no_orphans, act, reason):
     """With its name and the reason, exit code 1; what was measured until then is kept, and marked as no run."""
     port = free_port()
     with workers(3, port, tmp_path) as started:
         master = start_long_run(echo_server, tmp_path, port, 3)
         act(started, port)
-        assert master.wait(LATE_START_S if act is joined_late else 10) == 1
+        assert master.wait(PATIENCE_S) == 1
         for worker in started:
             worker.send_signal(signal.SIGCONT)  # one that hangs could not quit
     last = (tmp_path / "master.log").read_text().splitlines()[-1]
@@ -186,9 +171,9 @@ def test_ctrl_c_keeps_what_every_worker_has_measured(echo_server: Server, tmp_pa
     with workers(2, port, tmp_path) as started:
         master = start_long_run(echo_server, tmp_path, port, 2)
         master.send_signal(signal.SIGINT)
-        assert master.wait(20) == 1
+        assert master.wait(PATIENCE_S) == 1
         for worker in started:
-            worker.wait(20)
+            worker.wait(PATIENCE_S)
     said = (tmp_path / "master.log").read_text()  # Locust itself may end with a traceback of its CSV writer
     ended = re.search(r"^INVALID\(interrupted\): .* ended after (\d+) of 10000000 requests$", said, re.MULTILINE)
     assert ended, said
@@ -212,8 +197,8 @@ def test_a_run_does_not_wait_for_workers_for_ever(tmp_path, no_orphans, options,
         wait_until(lambda: "1 workers connected" in log.read_text(), process=master, log=log)
         if number:
             master.send_signal(number)
-        assert master.wait(20) == 1
-        worker.wait(20)
+        assert master.wait(PATIENCE_S) == 1
+        worker.wait(PATIENCE_S)
     assert f"INVALID(workers): {says}. Remedy: {RULES['workers'].remedy}" in log.read_text().splitlines()
     assert "Traceback" not in log.read_text()
 
@@ -225,8 +210,8 @@ def test_a_worker_with_other_inputs_has_no_part_in_a_run(echo_server: Server, tm
     port, log = free_port(), tmp_path / "master.log"
     worker = start_locust("--worker", "--master-port", port, RECIPE=str(other))
     master = start_master(echo_server.address, port, 1, tmp_path)
-    assert master.wait(30) == 1
-    worker.wait(20)
+    assert master.wait(PATIENCE_S) == 1
+    worker.wait(PATIENCE_S)
     assert "has other inputs for echo than the master: update its files" in log.read_text().splitlines()[-1]
 
 
@@ -235,6 +220,6 @@ def test_a_server_that_does_not_answer_a_worker_is_told_with_the_worker_s_name(t
     port, log = free_port(), tmp_path / "master.log"
     with workers(1, port, tmp_path):
         master = start_master("http://127.0.0.1:9", port, 1, tmp_path)
-        assert master.wait(30) == 2
+        assert master.wait(PATIENCE_S) == 2
     last = log.read_text().splitlines()[-1]
     assert re.search(r"no warm-up at http://127.0.0.1:9: ConnectionRefusedError: .* \(from worker 0 \(\S+\)\)", last)

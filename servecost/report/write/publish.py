@@ -9,13 +9,14 @@ from pathlib import Path
 from servecost.core.layout import EXPERIMENT_JSON
 from servecost.report import overhead
 from servecost.report.read import published, results
-from servecost.report.write import page, plots, readme, report, systems_page
+from servecost.report.write import notebook, page, plots, readme, systems_page
+from servecost.report.write.pictures import save
 
 RESULTS = Path("docs", "results")
 FREE_CHOICE = RESULTS / "choices"  # of an experiment in which the system chose by itself
 PAGE = Path("docs", "benchmarks.md")
 SYSTEMS_PAGE = Path("docs", "systems.md")
-NOTEBOOK = Path("analysis", report.NOTEBOOK.name)
+NOTEBOOK = Path("analysis", notebook.NOTEBOOK.name)
 PICTURES = {
     Path("docs", "overhead.png"): plots.overhead_per_request,
     Path("docs", "served-against-baseline.png"): plots.served_against_baseline,
@@ -40,14 +41,14 @@ def publish(folder: Path, root: Path, free: Path | None = None, allowed: Sequenc
     if found.plan["system"].nunique() > 1:
         (root / SYSTEMS_PAGE).write_text(systems_page.page(found, target.name))
         for recipe, own in summary.groupby("recipe", sort=False):
-            report.save(plots.side_by_side(own), (root / SYSTEMS_PAGE).with_name(systems_page.picture_of(str(recipe))))
+            save(plots.side_by_side, own, (root / SYSTEMS_PAGE).with_name(systems_page.picture_of(str(recipe))))
         return
     (root / PAGE).write_text(page.page(found, target.name, published_free_choice(root)))
     readme_path = root / "README.md"
     readme_path.write_text(readme.with_answer(readme_path.read_text(), found))
     for path, plot in PICTURES.items():
-        report.save(plot(summary), root / path)
-    report.write_notebook(target, root / NOTEBOOK)
+        save(plot, summary, root / path)
+    notebook.write(target, root / NOTEBOOK)
 
 
 def published_free_choice(root: Path) -> results.Results | None:

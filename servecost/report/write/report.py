@@ -1,41 +1,34 @@
-"""Writes a report into a results folder: table.md, table.csv, the plots, and report.html, the executed notebook.
+"""Writes a report into a results folder: table.md, table.csv, the plots, and report.html.
 
-Owns the report's files. The numbers come from ``overhead``, the words and the pictures from the modules beside it.
+Owns the report's files. The numbers come from ``overhead``, the words and the pictures from the modules beside it; the
+tables are written first, and a picture that cannot be drawn costs itself alone.
 """
 
-import io
-import os
-import sys
-import tempfile
+import base64
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import nbformat
 import pandas as pd
-from IPython.display import Image
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from matplotlib.figure import Figure
-from nbclient import NotebookClient
-from nbconvert import HTMLExporter
-from traitlets import default
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
+from servecost.core.reasons import printable
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.read import results
 from servecost.report.read.tables import CELL, QUANTILES, NoResults
-from servecost.report.write import plots, wording
+from servecost.report.write import wording
 from servecost.report.write.caption import caption, idleness, wall
 from servecost.report.write.notes import under_table
+from servecost.report.write.pictures import Picture
+from servecost.report.write.sections import SECTIONS, Block, Numbers
 
 __all__ = ["NoResults", "Written", "write"]
 
-NOTEBOOK = ROOT / "analysis" / "overhead.ipynb"
-FOLDER_VARIABLE, ALLOWED_VARIABLE = "RESULTS", "ALLOW_DIFFERENT"
-DPI = 144
+TEMPLATE = ROOT / "analysis" / "report.html"
+TABLE_MD, TABLE_CSV, REPORT_HTML = "table.md", "table.csv", "report.html"
 
 
 @dataclass(frozen=True)
@@ -46,11 +39,13 @@ class Written:
         table: the published table with its caption and verdicts, as Markdown.
         html: the path of the HTML report.
         is_valid: whether every row of the table is.
+        problems: which pictures could not be drawn, and why, a line each.
     """
 
     table: str
     html: Path
     is_valid: bool
+    problems: tuple[str, ...]
 
 
 def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
@@ -60,27 +55,25 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     fields.
     """
     found = results.read(folder, allowed)
-    summary = overhead.summary(overhead.pairs(found))
-    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # the notebook's process takes as long as everything else
-        notebook = meanwhile.submit(executed, folder, allowed)
-        tables = list(_tables(folder, found, summary))
-        (folder / "table.md").write_text("\n".join(tables))
-        with_percentiles(summary, found.response_times).to_csv(folder / "table.csv", index=False)
-    html = folder / "report.html"
-    html.write_text(as_html(notebook.result()))
-    return Written("\n".join(tables), html.resolve(), bool((summary["rule"] == "").all()))
+    pairs = overhead.pairs(found)
+    numbers = Numbers(found, pairs, overhead.summary(pairs))
+    table = "\n".join(_tables(numbers))
+    (folder / TABLE_MD).write_text(table, encoding="utf-8")
+    with_percentiles(numbers.summary, found.response_times).to_csv(folder / TABLE_CSV, index=False, encoding="utf-8")
+    page = _Page(folder)
+    html = folder / REPORT_HTML
+    html.write_text(page.html(numbers), encoding="utf-8")
+    return Written(table, html.resolve(), bool((numbers.summary["rule"] == "").all()), tuple(page.problems))
 
 
-def _tables(folder: Path, found: results.Results, summary: pd.DataFrame) -> Iterator[str]:
-    """Yield each system's table with its notes, the caption with the last, and save its plots."""
-    last = summary["system"].iloc[-1]
-    for system, cells in summary.groupby("system", sort=False):
+def _tables(numbers: Numbers) -> Iterator[str]:
+    """Yield each system's table with its notes, and the caption with the last."""
+    *others, last = numbers.systems
+    found = numbers.found
+    for cells in (*others, last):
+        beside = [caption(found, numbers.summary), idleness(found.idle), wall(found.wall), ""] if cells is last else []
         table = wording.markdown(wording.published_table(cells))
-        beside = [caption(found, summary), idleness(found.idle), wall(found.wall), ""] if system == last else []
         yield "\n".join([table, "", *beside, under_table(cells, found.asked.precision), ""])
-        save(plots.where_the_seconds_go(cells), folder / f"{system}-where-the-seconds-go.png")
-        save(plots.served_against_baseline(cells), folder / f"{system}-served-against-baseline.png")
-        save(plots.overhead_per_request(cells), folder / f"{system}-overhead-per-request.png")
 
 
 def with_percentiles(summary: pd.DataFrame, response_times: pd.DataFrame) -> pd.DataFrame:
@@ -89,69 +82,43 @@ def with_percentiles(summary: pd.DataFrame, response_times: pd.DataFrame) -> pd.
     return summary.merge(times, how="left", on=CELL)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Save a plot as a picture that looks right on dense screens."""
-    figure.savefig(path, dpi=DPI)
+class _Page:
+    """The HTML page of a report, whose pictures are files of the results folder, too.
 
-
-def picture(figure: Figure) -> Image:
-    """Return a plot for display in a notebook."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI)
-    return Image(data=content.getvalue(), width=figure.get_figwidth() * 72)
-
-
-class _OwnKernel(KernelSpecManager):
-    """Knows one kernel, this interpreter's own: a user may have another one of the same name."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        """Return it, whatever it is called."""
-        words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=words, language="python", display_name=kernel_name)
-
-
-class _OwnKernelManager(AsyncKernelManager):
-    """Starts that kernel."""
-
-    @default("kernel_spec_manager")
-    def _own_kernel(self) -> KernelSpecManager:
-        return _OwnKernel(parent=self)
-
-
-def executed(folder: Path, allowed: Sequence[str] = ()) -> nbformat.NotebookNode:
-    """Return the notebook, executed on a results folder, in a process of its own.
-
-    What that process writes on its standard error is shown only if it fails: a kernel may complain while it is ended.
+    Attributes:
+        problems: which pictures could not be drawn, and why.
     """
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(
-        notebook,
-        kernel_manager_class=_OwnKernelManager,
-        resources={"metadata": {"path": str(NOTEBOOK.parent)}},
-        extra_arguments=["--log-level=40"],  # errors: it warns at every start that it talks over loopback unencrypted
-    )
-    variables = {FOLDER_VARIABLE: str(folder.resolve()), ALLOWED_VARIABLE: ",".join(allowed)}
-    with tempfile.TemporaryFile("w+") as complaints:
+
+    def __init__(self, folder: Path) -> None:
+        self.problems: list[str] = []
+        self._folder = folder
+        self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+    def html(self, numbers: Numbers) -> str:
+        """Return the page; it needs no other file."""
+        sections = [(section.title, [section.text, *section.blocks(numbers)]) for section in SECTIONS]
+        environment = Environment(
+            loader=FileSystemLoader(TEMPLATE.parent, encoding="utf-8"), autoescape=True, undefined=StrictUndefined
+        )
+        shown = [(title, [self._shown(block) for block in blocks]) for title, blocks in sections]
+        return environment.get_template(TEMPLATE.name).render(sections=shown)
+
+    def _shown(self, block: Block) -> Markup:
+        if isinstance(block, str):
+            return Markup(self._markdown.render(block))
+        if isinstance(block, pd.DataFrame):
+            return Markup(block.to_html(index=False, border=0))
+        return self._drawn(block)
+
+    def _drawn(self, picture: Picture) -> Markup:
+        """Return a picture as a part of the page, and write it to its file; words in its place if it cannot be had."""
+        path = self._folder / f"{picture.cells['system'].iloc[0]}-{picture.name}.png"
         try:
-            client.execute(env={**os.environ, **variables}, stderr=complaints)
-        except Exception:
-            complaints.seek(0)
-            print(complaints.read(), end="", file=sys.stderr)
-            raise
-    return cast(nbformat.NotebookNode, notebook)
-
-
-def write_notebook(folder: Path, path: Path) -> None:
-    """Execute the notebook on a results folder and write it, with its outputs, to ``path``."""
-    notebook = executed(folder)
-    for cell in notebook.cells:
-        cell.metadata.clear()  # when each cell ran: another value each time, and no use to a reader
-    nbformat.write(notebook, path)
-
-
-def as_html(notebook: nbformat.NotebookNode) -> str:
-    """Return the notebook as a self-contained HTML page, without the code."""
-    html, _ = HTMLExporter(
-        exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
-    ).from_notebook_node(notebook)
-    return str(html)
+            content, width = picture.draw()
+        except Exception as error:  # noqa: BLE001  # a library that draws may raise anything; the numbers are there
+            problem = printable(f"{path.name} could not be drawn: {type(error).__name__}: {error}")
+            self.problems.append(problem)
+            return Markup("<p><em>{}</em></p>").format(problem)
+        path.write_bytes(content)
+        image = Markup('<img alt="{}" width="{}" src="data:image/png;base64,{}">')
+        return image.format(picture.title, width, base64.b64encode(content).decode())

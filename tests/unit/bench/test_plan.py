@@ -55,6 +55,14 @@ def test_what_cannot_be_had_together_has_no_part(tmp_path: Path):
     }
 
 
+@pytest.mark.parametrize(("key", "kind"), [("instrument", Kind.LOAD), ("aa", Kind.SAME)])
+def test_an_experiment_may_do_without_what_checks_the_instrument(tmp_path: Path, key: str, kind: Kind):
+    """Its pairs are the same ones, in the same order."""
+    whole, brief = planned(tmp_path, **ORDERED), planned(tmp_path, **ORDERED, **{key: False})
+    assert of_kind(whole, kind)
+    assert brief == [part for part in whole if part.kind is not kind]
+
+
 def test_pairs_of_one_batch_size_stand_together(tmp_path: Path):
     """Memory that one size needs is not touched anew in between."""
     for order in order_of(planned(tmp_path, **ORDERED)):

@@ -151,6 +151,17 @@ def test_a_damaged_run_is_invalid_and_has_no_number(folder: Path):
     assert served["total_s"].isna().tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("name", sorted({*layout.REQUIRED_PAIR_FILES, layout.MANIFEST_JSON}))
+def test_a_pair_with_a_file_that_was_cut_short_is_invalid(folder: Path, name: str):
+    """Whichever file; the other pairs are read."""
+    path = folder / "round-1" / "echo" / "other" / "b1-c1" / name
+    content = path.read_bytes()
+    path.write_bytes(content[: -(len(content) // 3)])
+    served = results.read(folder).served
+    assert served["rule"].tolist() == ["", "files", "missing"]
+    assert str(path) in served["reason"].tolist()[1]
+
+
 def test_published_tables_are_read_as_they_were_written(folder: Path, tmp_path_factory: pytest.TempPathFactory):
     """Facts, stages and stacks of both systems included."""
     target = tmp_path_factory.mktemp("published") / "results"
