@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network check report
+.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network check lint unit report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -52,11 +52,16 @@ test: setup  ## run the whole test suite
 test-network: setup  ## run the tests that need pip and a package index: every serving system, other stacks (half an hour)
 	$(BIN)/python -m pytest $(BESIDE) -m network
 
-check: setup  ## lint, check the formatting and the types, and run the unit tests
+check: setup  ## lint, check the formatting and the types, and run the unit tests, all at the same time
+	@$(MAKE) --no-print-directory --output-sync=target -j 2 lint unit
+
+lint: setup  ## lint, check the formatting and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy servecost systems calibration baseline locustfiles docker tests
-	$(BIN)/python -m pytest -q tests/unit
+
+unit: setup  ## run the unit tests
+	$(BIN)/python -m pytest -q -n 2 tests/unit
 
 $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@echo "Installing the pinned requirements into $(VENV): 2.6 GB, some minutes …"

@@ -100,9 +100,8 @@ class Experiment(_Table):
         precision: half the width of the 95 % interval of served / baseline, 0.03 for 3 %, at which a cell is repeated
             no more; by default, it is repeated as often as ``rounds`` allows.
         slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
-        instrument: whether each cell is also measured on the null system, once, which says what the client itself takes.
-        aa: whether each recipe's baseline is also paired with itself in each round, which says what this machine can
-            tell apart.
+        instrument: whether each cell is also measured on the null system, once: what the client itself takes.
+        aa: whether each recipe's baseline is also paired with itself in each round: what this machine can tell apart.
         seed: of the order in which batch sizes and concurrencies are run.
         request_timeout_s: seconds after which a request has failed; by default, estimated from the largest cell.
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for

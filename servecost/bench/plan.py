@@ -34,7 +34,8 @@ def parts(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Abse
 
     After the first part of each recipe under a system or a variant of it, which finds the right answers, come the
     recipe's runs on the null system in that system's wire; in every round, a pair of the baseline with itself comes
-    after one part of each recipe. An experiment may do without both. ``absent``: names of recipes and systems that cannot be had together.
+    after one part of each recipe. An experiment may do without either. ``absent``: names of recipes and systems that
+    cannot be had together.
     """
     found: list[Part] = []
     with_instrument = set[tuple[str, str]]()

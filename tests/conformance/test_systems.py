@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from _pytest.mark import ParameterSet
@@ -22,7 +23,7 @@ from servecost.bench.processes.process import is_taken
 from servecost.core import call_log, recipe, systems
 from servecost.core.serving import ServerFailed, ask
 from servecost.core.system import VARIANT_SIGN, BadAnswer, Wire
-from tests.support import write_recipe
+from tests.support import PATIENCE_S, write_recipe
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
@@ -85,6 +86,11 @@ def seen_within(seconds: float, is_so: Callable[[], bool]) -> bool:
     return False
 
 
+def is_at_rest(server: Server) -> bool:
+    """Say whether each process of a server is stopped."""
+    return {psutil.Process(pid).status() for pid, _ in server.tree.members()} == {psutil.STATUS_STOPPED}
+
+
 @pytest.mark.parametrize("name", systems.available())
 def test_a_system_describes_itself(name: str):
     """Its folder's name, a label, settings as words; its wire gives the same bytes for the same inputs.
@@ -129,7 +135,7 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
             calls = [dict(zip(call_log.COLUMNS, line.split(","), strict=True)) for line in server.calls()]
             assert calls[-1]["inputs"] == str(len(chosen.example))
         server.tree.suspend()
-        time.sleep(0.2)  # the signals arrive
+        assert seen_within(PATIENCE_S, lambda: is_at_rest(server))
         members, before_s = server.tree.members(), server.tree.cpu_s()
         time.sleep(0.5)
         assert server.tree.cpu_s() == before_s
@@ -145,7 +151,7 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
             assert ask(system, server.served, chosen) == RIGHT["json"]
         members = server.tree.members()
         os.kill(max(members, key=lambda member: member[1])[0], signal.SIGKILL)  # the youngest: mostly the predictor's
-        assert seen_within(20, lambda: not check_server(server, members).is_valid)
+        assert seen_within(PATIENCE_S, lambda: not check_server(server, members).is_valid)
         port = server.served.port
     assert sorted(chosen.folder.rglob("*")) == before
     assert not is_taken(port)

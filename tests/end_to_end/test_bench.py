@@ -90,7 +90,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
         assert {f"locust_{name}.csv" for name in wanted} < files
         assert {"locust.log", "locust_run.json", "manifest.json", "server-loop.log", "server-rest.log"} < files
         assert {"calls.csv", "server_stages.csv", "baseline.csv", "direct_calls.csv", "idle.csv", "slices.csv"} < files
-        assert (out / "instrument" / "echo" / cell / "locust_run.json").is_file()
+        assert (out / "instrument" / "echo" / "fastdeploy" / cell / "locust_run.json").is_file()
     for name in ("plan.csv", "table.md", "table.csv", "report.html"):
         assert (out / name).is_file()
     table = pd.read_csv(out / "table.csv")

@@ -137,9 +137,8 @@ SECTIONS = [
     Section(
         "Where a request waits, in ms",
         "By the server's own records, joined by the request's id. A stage lies between two times: the client notes "
-        "*sent* and *arrived*, the server all others (fastDeploy: *received*, *fetched* from the queue by the "
-        "predictor loop, *predicted*, *answered*). The stages sum to the response time. Where a server forgets its "
-        "requests (fastDeploy: after 40 s), only the last ones of a long run are counted.",
+        "*sent* and *arrived*, the server all others, by names of its own. The stages sum to the response time. Where "
+        "a server forgets its requests, only the last ones of a long run are counted.",
         _stages,
     ),
     Section("Served against baseline", "", _against_baseline),

@@ -11,8 +11,8 @@ from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.attribution import PARTS
 from servecost.report.pairs import confidence
-from servecost.report.read import results as read
 from servecost.report.read.tables import DIRECT_CALLS_COLUMNS, ROW, RUN_CALLS_COLUMNS, Asked, Results
+from tests.unit.report.page_results import published_pairs
 from tests.unit.report.sample import SERVED, results
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
@@ -174,7 +174,7 @@ def test_the_interval_is_students():
 
 def test_the_parts_of_a_published_overhead_sum_to_it():
     """Up to the rounding of floating-point numbers, in every round and every row that is valid."""
-    paired = overhead.pairs(read.read(PUBLISHED))
+    paired = published_pairs()
     for table in (paired, overhead.summary(paired)):
         valid = table[table["rule"] == ""]
         assert len(valid) >= 30

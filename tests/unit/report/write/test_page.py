@@ -6,8 +6,8 @@ import pytest
 
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
-from servecost.report.read import results as read
 from servecost.report.write import free_choice, page, publish
+from tests.unit.report.page_results import published_results, published_summary
 from tests.unit.report.sample import cells
 from tests.unit.report.sample import results as sample
 
@@ -65,20 +65,20 @@ def test_what_the_page_links_to_is_there(target: str):
 
 def test_the_page_is_made_of_the_published_results():
     """It is generated, never written by hand."""
-    own = read.read(ROOT / "docs" / "results" / "page")
+    own = published_results()
     assert page.page(own, "page", publish.published_free_choice(ROOT)) == PAGE
 
 
 def test_the_pages_overheads_are_those_of_the_published_results():
     """As the summary has them."""
-    summary = overhead.summary(overhead.pairs(read.read(ROOT / "docs" / "results" / "page")))
+    summary = published_summary()
     assert len(summary[overhead.CELL].drop_duplicates()) == 42
     assert set(summary["rule"]) <= {"", "withdrawn"}
 
 
 def test_a_withdrawn_cell_has_its_reason_and_no_number():
     """From one list beside the published results: in the tables, under them, and in no finding."""
-    found = read.read(ROOT / "docs" / "results" / "page")
+    found = published_results()
     summary = overhead.summary(overhead.pairs(found))
     withdrawn = summary[summary["rule"] == "withdrawn"]
     listed = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
@@ -97,7 +97,7 @@ def test_a_withdrawn_cell_has_its_reason_and_no_number():
 
 def test_the_page_says_nothing_of_an_undecided_cell():
     """It has its interval in the tables, and is in no sentence; their number is under the table."""
-    summary = overhead.summary(overhead.pairs(read.read(ROOT / "docs" / "results" / "page")))
+    summary = published_summary()
     undecided = summary[summary["claim"] == "undecided"]
     assert f"{len(undecided)} **undecided**" in PAGE
     findings = PAGE[PAGE.index("### What the numbers show") : PAGE.index("### Memory")]

@@ -1,8 +1,8 @@
 """The README's answer: between its markers, and nothing else in it."""
 
 from servecost.core.recipe import ROOT
-from servecost.report.read import results as read
 from servecost.report.write.readme import BEGIN, END, with_answer
+from tests.unit.report.page_results import published_results
 from tests.unit.report.sample import results
 
 
@@ -19,4 +19,4 @@ def test_only_the_text_between_the_markers_is_replaced():
 def test_the_readme_has_the_answer_of_the_published_results():
     """It is generated, never written by hand."""
     text = (ROOT / "README.md").read_text()
-    assert with_answer(text, read.read(ROOT / "docs" / "results" / "page")) == text
+    assert with_answer(text, published_results()) == text
