@@ -45,6 +45,19 @@ def test_the_notebook_shows_the_same_sections_in_the_same_order():
     ]
 
 
+def test_the_notebook_was_executed_with_the_sections_as_they_are():
+    """`servecost publish docs/results/page` executes it anew."""
+    shown = [
+        "".join(output["data"]["text/markdown"])
+        for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+        for output in cell.get("outputs", [])
+        if "text/markdown" in output["data"]
+    ]
+    assert [text for text in shown if text.startswith("## ")] == [
+        f"## {section.title}\n\n{section.text}" for section in SECTIONS
+    ]
+
+
 def test_a_picture_that_cannot_be_drawn_costs_itself_alone(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """The tables, the other pictures and the page are there, and a line says which is not."""
 
