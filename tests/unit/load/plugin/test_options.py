@@ -5,10 +5,11 @@ from argparse import Namespace
 import pytest
 from locust import User, tag, task
 from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
 
 from servecost.core import systems
 from servecost.core.system import LOOPBACK
-from servecost.load.plugin.options import _has_task, add_arguments, is_address
+from servecost.load.plugin.options import _has_task, add_arguments, check, is_address
 
 
 @pytest.fixture
@@ -89,3 +90,27 @@ class Users(User):
 def test_a_filter_that_leaves_no_task_is_seen(tags, excluded, is_left):
     """The users would send nothing, and the run wait for them."""
     assert _has_task(Users, Namespace(tags=tags, exclude_tags=excluded)) is is_left
+
+
+@pytest.mark.parametrize("option", ["--batch-size", "--examples"])
+def test_a_number_that_is_none_is_refused(parser, capsys, option):
+    """With exit code 2."""
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([option, "0"])
+    assert f"argument {option}: '0' is not a whole number from 1 up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("users", "host", "says"),
+    [
+        (1, "nowhere", "argument -H/--host: 'nowhere' is no server's address; give one, like http://127.0.0.1:8080"),
+        (0, "http://127.0.0.1:9", "argument -u/--users: 0 is not a whole number from 1 up"),
+    ],
+)
+def test_options_with_which_no_run_can_be_made_are_one_line(capsys, users, host, says):
+    """With exit code 2, before any user is started."""
+    options = Namespace(num_users=users, headless=True, tags=None, exclude_tags=None, spawn_rate=None)
+    environment = Environment(user_classes=[Users], host=host, parsed_options=options)
+    with pytest.raises(SystemExit, match="2"):
+        check(environment, None)
+    assert capsys.readouterr().err.splitlines() == [f"locust: error: {says}"]
