@@ -37,15 +37,12 @@ from servecost.core.recipe import ROOT
 from servecost.core.serving import ServerFailed
 from servecost.core.system import LOOPBACK
 from servecost.core.verdicts import UNSENDABLE
+from servecost.report.metrics import METRICS
 
 EXISTING = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PORT = click.IntRange(0, 65535)
 QUICK = ROOT / "experiments" / "quick.toml"
-
-
-# What `compare` can compare: the names that ``servecost.report.compare`` has for them.
-METRICS = "served", "baseline", "ratio"
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]
@@ -118,7 +115,7 @@ def report(folder: Path, allowed: tuple[str, ...]) -> None:
 @click.argument("a", type=EXISTING)
 @click.argument("b", type=EXISTING)
 @click.option("--fail-over", type=Percent(), default="0%", show_default=True, help="The increase that is allowed.")
-@click.option("--metric", type=click.Choice(METRICS), default="served", show_default=True)
+@click.option("--metric", type=click.Choice(list(METRICS)), default="served", show_default=True)
 @allow_different
 def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str, ...]) -> None:
     """Compare two results folders, cell by cell; exit code 1 if B is significantly worse than allowed.
@@ -156,7 +153,7 @@ def publish(folder: Path, free: Path | None, allowed: tuple[str, ...]) -> None:
 
     Of results of several systems: docs/systems.md.
     """
-    with what_a_report_needs():
+    with what_a_report_needs("report,notebook"):
         from servecost.report.read.tables import NoResults
         from servecost.report.write import publish as publishing
     try:
@@ -309,7 +306,7 @@ def free_or_given(port: int, option: str) -> int:
 
 def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
     """Write and show a report; return whether all of it is valid."""
-    with what_a_report_needs(f"then `servecost report {folder}`"):
+    with what_a_report_needs(and_then=f"`servecost report {folder}`"):
         from servecost.report.write import report as reports
     try:
         written = reports.write(folder, allowed)
@@ -324,12 +321,13 @@ def _show_report(folder: Path, allowed: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def what_a_report_needs(and_then: str = "then the same command again") -> Iterator[None]:
-    """Tell in a line which package is missing, if the import that is made meanwhile lacks one."""
+def what_a_report_needs(extras: str = "report", and_then: str = "the same command again") -> Iterator[None]:
+    """Tell in a line which package is missing, if the import that is made meanwhile lacks one of the extras'."""
     try:
         yield
     except ModuleNotFoundError as error:
-        misused(f"a report needs {error.name}, which is not installed; pip install 'servecost[report]', {and_then}")
+        remedy = f"pip install 'servecost[{extras}]', then {and_then}"
+        misused(f"this verb needs {error.name}, which is not installed; {remedy}")
 
 
 def failed(folder: Path, error: OSError) -> NoReturn:

@@ -11,21 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from servecost.core.overhead import EXAMPLES
 from servecost.report import alike, choices, overhead
 from servecost.report.change import SEEN, Change, Finding, Values, changes, findings
+from servecost.report.metrics import METRICS
 from servecost.report.overhead import CONFIDENCE, KEY
 from servecost.report.read import results
 from servecost.report.read.tables import ROW
 from servecost.report.write import wording
 from servecost.report.write.numbers import with_interval
 from servecost.statistics import paired
-
-METRICS = {
-    "served": ("served_s", f"served seconds per {EXAMPLES:,} examples"),
-    "baseline": ("baseline_s", f"baseline seconds per {EXAMPLES:,} examples"),
-    "ratio": ("ratio", "served / baseline, paired within a round"),
-}
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,14 @@ import json
 from typing import Any, Sequence
 
 from servecost.core import encodings
-from servecost.core.system import Body, Served, ServerProcess, System, Wire
+from servecost.core.system import Body, Served, ServerProcess, System
 
 from .._common import v2
 from .._common.batching import BATCH, OFF
 
 
-class MlServerWire(Wire):
+class MlServerWire(v2.V2Wire):
     """The V2 inference protocol as JSON: texts as JSON, or files in base64, which MLServer's own codec decodes."""
-
-    def __init__(self, input_type: str) -> None:
-        self._input_type = input_type
 
     def body(self, inputs: Sequence[Any]) -> Body:
         """Return the inputs as a tensor of texts."""
@@ -34,28 +31,12 @@ class MlServerWire(Wire):
         }
         return encodings.encode({"inputs": [tensor]}, encodings.JSON)
 
-    def path(self, request_id: str) -> str:
-        """Return the path of the model."""
-        return v2.PATH
-
-    def predictions(self, status: int, answer: bytes, request_id: str) -> list[Any]:
-        """Return the predictions in an answer."""
-        return v2.predictions(status, answer)
-
     def inputs(self, content: bytes) -> list[Any]:
         """Return the inputs that a request's body holds."""
         (tensor,) = json.loads(content)["inputs"]
         if self._input_type == encodings.JSON:
             return [json.loads(text) for text in tensor["data"]]
         return [base64.b64decode(text) for text in tensor["data"]]
-
-    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
-        """Return the body of an answer."""
-        return v2.answer(predictions)
-
-    def check_answers(self, answers: Sequence[Any]) -> None:
-        """Raise Unanswerable for what JSON cannot hold."""
-        encodings.check_answers(answers, encodings.JSON)
 
 
 class MlServer(System):

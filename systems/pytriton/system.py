@@ -8,7 +8,7 @@ import struct
 from typing import Any, Sequence
 
 from servecost.core import encodings
-from servecost.core.system import Body, Served, ServerProcess, System, Wire
+from servecost.core.system import Body, Served, ServerProcess, System
 
 from .._common import v2
 from .._common.batching import BATCH, OFF
@@ -16,11 +16,8 @@ from .._common.batching import BATCH, OFF
 HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
-class TritonWire(Wire):
+class TritonWire(v2.V2Wire):
     """The V2 inference protocol with its binary extension for the inputs; the predictions come as JSON."""
-
-    def __init__(self, input_type: str) -> None:
-        self._input_type = input_type
 
     def body(self, inputs: Sequence[Any]) -> Body:
         """Return the inputs as a tensor of bytes: texts as JSON, files as they are."""
@@ -36,14 +33,6 @@ class TritonWire(Wire):
         head = json.dumps({"inputs": [tensor]}).encode()
         return Body(head + data, "application/octet-stream", ((HEADER_LENGTH, str(len(head))),))
 
-    def path(self, request_id: str) -> str:
-        """Return the path of the model."""
-        return v2.PATH
-
-    def predictions(self, status: int, answer: bytes, request_id: str) -> list[Any]:
-        """Return the predictions in an answer."""
-        return v2.predictions(status, answer)
-
     def inputs(self, content: bytes) -> list[Any]:
         """Return the inputs that a request's body holds."""
         position = content.index(b"}]}") + len(b"}]}")
@@ -54,14 +43,6 @@ class TritonWire(Wire):
             found.append(json.loads(item) if self._input_type == encodings.JSON else item)
             position += 4 + length
         return found
-
-    def answer(self, predictions: Sequence[Any], request_id: str) -> bytes:
-        """Return the body of an answer."""
-        return v2.answer(predictions)
-
-    def check_answers(self, answers: Sequence[Any]) -> None:
-        """Raise Unanswerable for what JSON cannot hold."""
-        encodings.check_answers(answers, encodings.JSON)
 
 
 class PyTriton(System):

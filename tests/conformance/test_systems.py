@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 import pytest
 import requests
-from _pytest.mark import ParameterSet
 
 from servecost.bench.arms.records import check_server
 from servecost.bench.arms.server import Server, ServerSpec, serve
@@ -37,7 +36,7 @@ NO_ANSWERS = ((200, b"<html>"), (200, b"17"), (200, b""), (500, b"Internal Serve
 INSTALLED = ("delay", "fastapi", "fastdeploy", "null")
 
 
-def each(names: Iterable[str]) -> list[ParameterSet]:
+def each(names: Iterable[str]) -> list[Any]:
     """Return the systems as parameters of a test; those that pip has to install first need a package index."""
     is_here = {name: systems.folder_of(name).name in INSTALLED for name in names}
     return [pytest.param(name, marks=() if here else pytest.mark.network) for name, here in is_here.items()]

@@ -34,37 +34,34 @@ def assert_is_told(done: "subprocess.CompletedProcess[str]", rule: str, count: i
 
 
 @pytest.mark.parametrize(
-    ("fault", "rule", "users"),
+    ("fault", "rule"),
     [
         pytest.param(
             "return ['a lie' for _ in inputs]",
             "answers",
-            (4,),
             marks=fault("An answer is wrong", "the served predictor lies in the middle of a run", "INVALID(answers)"),
             id="wrong answer",
         ),
         pytest.param(
             "raise RuntimeError('no')",
             "failures",
-            (4,),
             marks=fault("A request fails", "the served predictor raises: the server sends 500", "INVALID(failures)"),
             id="HTTP 500",
         ),
         pytest.param(
             "__import__('time').sleep(3); return inputs",
             "failures",
-            (4,),
             marks=fault("An answer is late", "the served predictor sleeps beyond the time-out", "INVALID(failures)"),
             id="time-out",
         ),
     ],
 )
-def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str, users):
+def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str):
     """In the middle of a run that has begun well."""
-    case = Case(tmp_path, command, timeout_s=1, users=users)
+    case = Case(tmp_path, command, timeout_s=1, users=(4,))
     case.fault.write_text(f"def act(inputs, run):\n    {fault}\n")
     done = case.run()
-    assert_is_told(done, rule, len(users))
+    assert_is_told(done, rule, 1)
     assert {case.rule_of(cell) for cell in case.cells} == {rule}
     if rule == "answers":  # what comes after does not depend on the kind of failure
         case.assert_goes_on_as_if_nothing_had_been()

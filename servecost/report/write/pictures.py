@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 from matplotlib import style
@@ -36,13 +37,14 @@ class Picture:
 
     def draw(self) -> tuple[bytes, int]:
         """Return the picture as PNG, and the width in points at which it is as sharp as a dense screen."""
-        with style.context("default"):
-            figure, content = self.plot(self.cells), io.BytesIO()
-            figure.savefig(content, format="png", dpi=DPI)
+        content = io.BytesIO()
+        figure = save(self.plot, self.cells, content)
         return content.getvalue(), round(figure.get_figwidth() * POINTS_PER_INCH)
 
 
-def save(plot: Plot, cells: pd.DataFrame, path: Path) -> None:
-    """Write a plot of a summary to a file, in the format that the file's name says."""
+def save(plot: Plot, cells: pd.DataFrame, to: Path | IO[bytes]) -> Figure:
+    """Write a plot of a summary to a file, in the format that its name says, or as PNG; return the figure."""
     with style.context("default"):
-        plot(cells).savefig(path, dpi=DPI)
+        figure = plot(cells)
+        figure.savefig(to, dpi=DPI)
+    return figure

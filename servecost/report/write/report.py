@@ -68,10 +68,10 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
 
 def _tables(numbers: Numbers) -> Iterator[str]:
     """Yield each system's table with its notes, and the caption with the last."""
-    *others, last = numbers.systems
-    found = numbers.found
-    for cells in (*others, last):
-        beside = [caption(found, numbers.summary), idleness(found.idle), wall(found.wall), ""] if cells is last else []
+    found, systems = numbers.found, numbers.systems
+    for cells in systems:
+        is_last = cells is systems[-1]
+        beside = [caption(found, numbers.summary), idleness(found.idle), wall(found.wall), ""] if is_last else []
         table = wording.markdown(wording.published_table(cells))
         yield "\n".join([table, "", *beside, under_table(cells, found.asked.precision), ""])
 
@@ -96,11 +96,13 @@ class _Page:
 
     def html(self, numbers: Numbers) -> str:
         """Return the page; it needs no other file."""
-        sections = [(section.title, [section.text, *section.blocks(numbers)]) for section in SECTIONS]
         environment = Environment(
             loader=FileSystemLoader(TEMPLATE.parent, encoding="utf-8"), autoescape=True, undefined=StrictUndefined
         )
-        shown = [(title, [self._shown(block) for block in blocks]) for title, blocks in sections]
+        shown = [
+            (section.title, [self._shown(block) for block in (section.text, *section.blocks(numbers))])
+            for section in SECTIONS
+        ]
         return environment.get_template(TEMPLATE.name).render(sections=shown)
 
     def _shown(self, block: Block) -> Markup:
