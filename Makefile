@@ -40,14 +40,14 @@ instrument: setup  ## compare the client with others on a server that does nothi
 tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's page: TensorFlow 1.14 on Python 3.7
 	recipes/make-stack deepsegment_en 3.7
 
-# Tests start many processes, and also wait for them; those marked `alone` wait for all others.
-BESIDE := -n 3
-# Of the lines of servecost, those that the unit and conformance tests run in their own processes, in percent.
+# Tests start many processes, and also wait for them. Tests that share a server or a model are a group, and in one process.
+BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
+# Of the lines of servecost, those that the tests run in their own processes, in percent.
 FLOOR  := 85
 
 test: setup  ## run the whole test suite
-	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
-	$(BIN)/python -m pytest $(BESIDE) tests/end_to_end
+	$(BIN)/python -m pytest -m "alone and not network"
+	$(BIN)/python -m pytest $(BESIDE) -m "not alone and not network" --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
 
 test-network: setup  ## run the tests that need pip and a package index: every serving system, other stacks (half an hour)
 	$(BIN)/python -m pytest $(BESIDE) -m network

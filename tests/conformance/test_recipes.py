@@ -12,6 +12,8 @@ from servecost.core.recipe import ROOT
 from servecost.core.recipe_files import served_files
 from tests.support import SEGMENTS, called
 
+pytestmark = pytest.mark.xdist_group("recipes")
+
 RECIPES = ROOT / "recipes"
 # What also runs on a recipe's own interpreter.
 OLD_SYNTAX = [

@@ -15,6 +15,8 @@ from servecost.core.system import Body
 from servecost.load.connection import Connection, NoAnswer, RequestTimedOut
 from tests.end_to_end.difficult_app import ANSWER
 
+pytestmark = pytest.mark.xdist_group("connection")
+
 TIMEOUT_S = 20
 KEEP_ALIVE_S = 1
 

@@ -11,7 +11,7 @@ from tests.end_to_end.faulty import Case
 from tests.faults import fault
 from tests.support import Command
 
-pytestmark = pytest.mark.usefixtures("no_orphans")
+pytestmark = [pytest.mark.usefixtures("no_orphans"), pytest.mark.xdist_group("damage")]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,8 @@ from tests.support import (
     write_recipe,
 )
 
+pytestmark = pytest.mark.xdist_group("distributed")
+
 PROGRESS_S = 1.0  # every so often a worker tells the master how far it is
 
 

@@ -38,6 +38,8 @@ from tests.support import (
     wait_until,
 )
 
+pytestmark = pytest.mark.xdist_group("load")
+
 UNRELIABLE = TEST_RECIPES / "unreliable"
 
 

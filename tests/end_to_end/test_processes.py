@@ -12,6 +12,7 @@ import pytest
 
 from servecost.bench.processes.process import Command, running
 from servecost.core.recipe import ROOT
+from tests.support import PATIENCE_S
 
 # A command with a child of its own, neither of which ends when asked: it tells both process ids.
 STUBBORN = """
@@ -27,7 +28,7 @@ OBEDIENT = STUBBORN.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)", "")
 
 def told(log: Path) -> list[int]:
     """Return the process ids that the command has written to its log."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if log.exists() and (words := log.read_text().split()):
             return [int(word) for word in words]
@@ -35,7 +36,7 @@ def told(log: Path) -> list[int]:
     raise AssertionError("the command told nothing")
 
 
-def all_gone(pids: list[int], within_s: float = 20) -> bool:
+def all_gone(pids: list[int], within_s: float = PATIENCE_S) -> bool:
     """Say whether these processes have ended, or do within that time."""
     deadline = time.monotonic() + within_s
     while any(runs(pid) for pid in pids):
@@ -58,14 +59,14 @@ def test_a_command_ends_with_its_block_and_with_all_its_descendants(tmp_path):
     with running(Command("it", [sys.executable, "-c", OBEDIENT], tmp_path / "log")) as process:
         pids = told(tmp_path / "log")
         assert process.exit_code is None
-    assert all_gone(pids, within_s=1)
+    assert all_gone(pids)
 
 
 def test_a_command_that_does_not_end_when_asked_is_killed(tmp_path, monkeypatch):
     """After a grace, nobody is asked any more."""
     with running(Command("it", [sys.executable, "-c", STUBBORN], tmp_path / "log")):
         pids = told(tmp_path / "log")
-    assert all_gone(pids, within_s=1)
+    assert all_gone(pids)
 
 
 def test_what_a_command_leaves_behind_is_ended(tmp_path):
@@ -73,8 +74,8 @@ def test_what_a_command_leaves_behind_is_ended(tmp_path):
     script = OBEDIENT.replace("time.sleep(600)", "time.sleep(0 if child else 600); sys.exit(7 if child else 0)")
     with running(Command("it", [sys.executable, "-c", script], tmp_path / "log")) as process:
         pids = told(tmp_path / "log")
-        assert process.wait(20) == 7
-    assert all_gone(pids, within_s=1)
+        assert process.wait(PATIENCE_S) == 7
+    assert all_gone(pids)
 
 
 def test_what_has_left_the_commands_session_is_ended_too(tmp_path):
@@ -88,7 +89,7 @@ time.sleep(600)
 """
     with running(Command("it", [sys.executable, "-c", script], tmp_path / "log")):
         pids = told(tmp_path / "log")
-    assert all_gone(pids, within_s=1)
+    assert all_gone(pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -130,5 +131,5 @@ def test_output_is_appended_to_the_log_and_variables_are_set(tmp_path):
     for _ in range(2):
         words = [sys.executable, "-c", "import os; print(os.environ['WORD'])"]
         with running(Command("it", words, log, {"WORD": "hi"})) as process:
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_S) == 0
     assert process.last_lines() == "hi\nhi"

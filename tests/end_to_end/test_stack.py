@@ -17,6 +17,8 @@ from servecost.core.recipe_files import not_served
 from servecost.direct.command import is_foreign
 from tests.support import SEGMENTS, Command, called
 
+pytestmark = pytest.mark.xdist_group("stack")
+
 VERSIONS = {"deepsegment": "2.3.1", "tensorflow": "1.14.0", "keras": "2.2.4", "fastdeploy": "3.1.1"}
 
 

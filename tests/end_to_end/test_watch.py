@@ -15,6 +15,7 @@ from servecost.core import layout, systems
 from servecost.core.recipe import load
 from servecost.core.verdicts import Verdict
 from tests.faults import fault
+from tests.support import PATIENCE_S
 
 ECHO = Experiment(
     recipes=["echo"], batch_sizes=[1], concurrencies=[2], examples=60, rounds=1, instrument=False, aa=False
@@ -52,5 +53,5 @@ def test_a_direct_arm_without_memory_is_stopped_with_a_verdict(tmp_path: Path, m
 def test_a_process_that_was_killed_is_said_to_have_been(tmp_path: Path):
     """The kernel kills one when memory runs out."""
     with running(Command("victim", ["sh", "-c", "kill -9 $$"], tmp_path / "log")) as process:
-        assert process.wait(20) is not None
+        assert process.wait(PATIENCE_S) is not None
         assert "ended with exit code 137, killed: by the kernel, if memory ran out" in process.explain_end()
