@@ -11,7 +11,8 @@ SCHEMA_VERSION = 5
 
 BASELINE_CSV = "baseline.csv"
 DIRECT_CALLS_CSV = "direct_calls.csv"
-# Of each separate call, what the reference call took that was made right before it: the baseline's own work, in small.
+# Of each separate call, what the reference call took that was made before it, and how many inputs of the baseline's
+# run take as long.
 DIRECT_CALLS_COLUMNS = ("recipe", "inputs", "batch_size", "call_s", "reference_inputs", "reference_s")
 BASELINE_COLUMNS = ("recipe", "batch_size", "run", "examples", "total_s")
 

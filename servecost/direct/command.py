@@ -45,7 +45,7 @@ def build_parser(recipe_name: str | None) -> argparse.ArgumentParser:
         "--on-request",
         action="store_true",
         help="do what standard input asks for, line by line: 'warm BATCH_SIZE', 'run BATCH_SIZE EXAMPLES', or "
-        "'calls BATCH_SIZE SECONDS INPUTS:BATCH_SIZE [...]'",
+        "'calls BATCH_SIZE EXAMPLES SECONDS INPUTS:BATCH_SIZE [...]'",
     )
     parser.add_argument("--expected", type=Path, metavar="FILE", help="write the answers to the example to this file")
     parser.add_argument("--inputs", metavar="DIGEST", help="refuse to work on other inputs than those of this digest")
@@ -109,8 +109,8 @@ class Measurement:
         elif what == "run":
             self.time_run(int(batch_size), int(more[0]), 1)
         else:
-            sizes = [(int(size), int(given)) for size, given in (word.split(":") for word in more[1:])]
-            self.time_calls(sizes, int(batch_size), float(more[0]))
+            sizes = [(int(size), int(given)) for size, given in (word.split(":") for word in more[2:])]
+            self.time_calls(sizes, (int(batch_size), int(more[0])), float(more[1]))
 
     def warm(self, batch_size: int) -> None:
         """Call the predictor with one batch, untimed, until that is steady."""
@@ -132,11 +132,16 @@ class Measurement:
             row = (self._recipe.name, batch_size, number, examples, repr(total_s))
             csv_files.append(self._options.csv, layout.BASELINE_COLUMNS, [row])
 
-    def time_calls(self, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float) -> None:
-        """Time separate calls, each beside a reference call; a row without inputs ends them."""
-        found = time_calls(self._direct, self._recipe, sizes, batch_size, limit_s)
+    def time_calls(self, sizes: Sequence[tuple[int, int]], run: tuple[int, int], limit_s: float) -> None:
+        """Time separate calls, each beside a reference call, for a run of a batch size and a number of inputs.
+
+        A row without inputs ends them.
+        """
+        found = time_calls(self._direct, self._recipe, sizes, run, limit_s)
         name = self._recipe.name
-        rows = [(name, *call[:2], repr(call.call_s), call.reference_inputs, repr(call.reference_s)) for call in found]
+        rows = [
+            (name, *call[:2], repr(call.call_s), repr(call.reference_inputs), repr(call.reference_s)) for call in found
+        ]
         csv_files.append(self._options.calls_csv, layout.DIRECT_CALLS_COLUMNS, [*rows, (name, 0, 0, 0, 0, 0)])
 
 

@@ -9,6 +9,7 @@ files.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
 import time
@@ -25,27 +26,31 @@ Predictor = Callable[..., List[Any]]
 
 # Every size is called at least so often, and all of them together until they have taken so long, within these limits.
 ROUNDS_LEAST, ROUNDS_MOST, ROUNDS_S = 2, 200, 0.2
-# A further example is timed in a call of several batches: of ever more by this factor, until it takes so long.
+# A further example is timed in a call of several batches: of ever more by this factor, until it takes so long. A batch
+# that takes so long by itself is timed beside two of them, unless that is too long to tell what a call adds to it.
 SEVERAL_S, SEVERAL_FACTOR, SEVERAL_MOST = 0.25, 4, 256
-# A reference call has as many inputs as take about this long, in whole batches.
-REFERENCE_S = 0.05
+TWO_MOST_S = 5.0
+# A reference call has as many batches as take so long, and of whose seconds at most this part is what a call costs by
+# itself: that part is known less well than the rest, and is a smaller one of the whole run.
+REFERENCE_S, OWN_PART = 0.1, 0.2
 
 
 class SeparateCall(NamedTuple):
-    """A call of few inputs, and the reference call right before it.
+    """A call of few inputs, and the reference call before it.
 
     Attributes:
         inputs: how many inputs it had.
         batch_size: what it was given as its batch size.
         call_s: how long it took.
-        reference_inputs: how many inputs the reference call had, at the run's batch size.
-        reference_s: how long that took.
+        reference_inputs: how many inputs of the run take as long as the reference call should, which has more or fewer
+            of them as its calls cost by themselves: the run pays that once.
+        reference_s: how long the reference call took.
     """
 
     inputs: int
     batch_size: int
     call_s: float
-    reference_inputs: int
+    reference_inputs: float
     reference_s: float
 
 
@@ -91,13 +96,24 @@ class Direct:
             one = batch_size, batch_size
             batches, one_s = 1, self._steady[one] if one in self._steady else self.warm(chosen, *one).steady_s
             several_s = one_s
-            while several_s < SEVERAL_S and batches < SEVERAL_MOST:
-                batches *= SEVERAL_FACTOR
+            most = 1 if one_s >= TWO_MOST_S else SEVERAL_MOST
+            while (batches == 1 or several_s < SEVERAL_S) and batches < most:
+                batches *= SEVERAL_FACTOR if one_s < SEVERAL_S else 2
                 several_s = self.call_s(chosen.inputs.take(batches * batch_size), batch_size)
             by_difference = batches > 1 and several_s > one_s
             further = ((several_s - one_s) / (batches - 1) if by_difference else several_s / batches) / batch_size
             self._further[batch_size] = further
         return self._further[batch_size]
+
+    def reference(self, chosen: Recipe, batch_size: int, examples: int) -> tuple[int, float]:
+        """Return how many inputs a reference call has, and how many inputs of a run take as long."""
+        if examples <= batch_size:
+            return examples, examples
+        further_s = self.further_s(chosen, batch_size)
+        own_s = self._steady[batch_size, batch_size] - batch_size * further_s
+        due_s = max(REFERENCE_S - own_s, own_s * (1 - OWN_PART) / OWN_PART)
+        inputs = min(batch_size * max(1, math.ceil(due_s / (batch_size * further_s))), examples)
+        return inputs, examples * (own_s + inputs * further_s) / (own_s + examples * further_s)
 
 
 def warm_up(predictor: Predictor, example: list[Any]) -> list[Any]:
@@ -138,23 +154,27 @@ def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected
 
 
 def time_calls(
-    direct: Direct, chosen: Recipe, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float
+    direct: Direct,
+    chosen: Recipe,
+    sizes: Sequence[tuple[int, int]],
+    run: tuple[int, int],
+    limit_s: float,
 ) -> Iterator[SeparateCall]:
-    """Yield separate calls of these numbers of inputs and batch sizes in turn, each after a reference call.
+    """Yield separate calls of these numbers of inputs and batch sizes, all of them in turn, after a reference call.
 
-    The reference is the run's own work in small, at ``batch_size``: the quotient of the two does not feel a machine
-    that becomes slower or faster. They take about ``limit_s`` in all, but each size is called at least once.
+    ``run``: the batch size and number of inputs of the run that has just been made. The reference is that run in small:
+    the quotient of the two does not feel a machine that becomes slower or faster. They take about ``limit_s`` in all,
+    but each size is called at least once.
     """
-    steady_s = direct.warm(chosen, batch_size, batch_size).steady_s
-    reference = batch_size * max(1, round(REFERENCE_S / max(steady_s, 1e-6)))
-    for size, given in dict.fromkeys([(reference, batch_size), *sizes]):
-        if (size, given) != (batch_size, batch_size):
-            direct.warm(chosen, size, given)
+    batch_size, examples = run
+    reference, worth = direct.reference(chosen, batch_size, examples)
+    for size, given in sizes:
+        direct.warm(chosen, size, given)
     begin_s = time.perf_counter()
     for number in range(ROUNDS_MOST):
         spent_s = time.perf_counter() - begin_s
         if number and spent_s * (number + 1) / number > limit_s and (number >= ROUNDS_LEAST or spent_s > ROUNDS_S):
             return
+        reference_s = direct.call_s(chosen.inputs.take(reference), batch_size)
         for size, given in sizes:
-            reference_s = direct.call_s(chosen.inputs.take(reference), batch_size)
-            yield SeparateCall(size, given, direct.call_s(chosen.inputs.take(size), given), reference, reference_s)
+            yield SeparateCall(size, given, direct.call_s(chosen.inputs.take(size), given), worth, reference_s)

@@ -138,7 +138,9 @@ class DirectArm:
         """
         before = len(csv_files.rows(self._files.calls))
         words = " ".join(f"{inputs}:{batch_size}" for inputs, batch_size in sizes)
-        self._process.write_line(f"calls {self._run.batch_size} {CALLS_PART * total_s:.3f} {words}")
+        self._process.write_line(
+            f"calls {self._run.batch_size} {self._run.examples} {CALLS_PART * total_s:.3f} {words}"
+        )
 
         def is_over() -> bool:
             return any(row["inputs"] == "0" for row in csv_files.rows(self._files.calls)[before:])
@@ -182,7 +184,7 @@ class DirectArm:
         The run is one call, so no block of it can be seen; both have to be much quicker before it counts as cold.
         """
         before_s = self._warmed[self._run.batch_size].expected_s(self._run)
-        inputs = sum(int(row["reference_inputs"]) for row in calls)
+        inputs = sum(float(row["reference_inputs"]) for row in calls)
         after_s = sum(float(row["reference_s"]) for row in calls) / inputs if inputs else float("inf")
         expected_s = max(before_s, after_s * self._run.examples)
         if total_s <= LONGER_THAN_WARM * expected_s or total_s - expected_s <= LONGER_S:

@@ -72,7 +72,7 @@ class Order:
     """A predictor's warmings and runs, in their order, without their time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.made: list[tuple[str, int, int]] = []
+        self.made: list[tuple[str | int, ...]] = []
         monkeypatch.setattr(Direct, "warm", self.warm)
         monkeypatch.setattr(Direct, "further_s", lambda direct, chosen, batch_size: 0.0625)
         monkeypatch.setattr(command, "time_call", self.time_call)
@@ -87,10 +87,10 @@ class Order:
         return 0.25
 
     def time_calls(
-        self, direct: object, chosen: object, sizes: list[tuple[int, int]], batch_size: int, limit_s: float
+        self, direct: object, chosen: object, sizes: list[tuple[int, int]], run: tuple[int, int], limit_s: float
     ) -> Iterator[SeparateCall]:
-        self.made.append(("calls", batch_size, round(limit_s * 1000)))
-        yield from (SeparateCall(size, given, 0.1 + 0.2, 16, 0.5) for size, given in sizes)
+        self.made.append(("calls", *run, round(limit_s * 1000)))
+        yield from (SeparateCall(size, given, 0.1 + 0.2, 16.5, 0.5) for size, given in sizes)
 
 
 @pytest.fixture
@@ -135,10 +135,10 @@ def test_requests_are_taken_from_standard_input_line_by_line(
     run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order
 ):
     """The bench has one process work on all pairs of a part that way; nothing is done unasked."""
-    ask(monkeypatch, "warm 64", "warm 8", "run 8 60", "calls 8 0.150 3:8 5:4", "run 1 100")
+    ask(monkeypatch, "warm 64", "warm 8", "run 8 60", "calls 8 60 0.150 3:8 5:4", "run 1 100")
     options = "--on-request", "--csv", "out.csv", "--calls-csv", "calls.csv", "--cold-csv", "cold.csv"
     assert run("--recipe", mine, *options) == 0
-    assert order.made == [("warm", 64, 64), ("warm", 8, 8), ("run", 60, 8), ("calls", 8, 150), ("run", 100, 1)]
+    assert order.made == [("warm", 64, 64), ("warm", 8, 8), ("run", 60, 8), ("calls", 8, 60, 150), ("run", 100, 1)]
     rows = csv_files.rows(tmp_path / "out.csv")
     assert [(row["batch_size"], row["run"], row["examples"], row["total_s"]) for row in rows] == [
         ("8", "1", "60", "0.25"),
@@ -165,15 +165,15 @@ def test_separate_calls_have_a_row_each_and_one_without_inputs_ends_them(
     run: Run, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Order
 ):
     """Nobody has to count them beforehand."""
-    ask(monkeypatch, "calls 8 0.5 3:8 5:4", "calls 1 0.5 1:1")
+    ask(monkeypatch, "calls 8 60 0.5 3:8 5:4", "calls 1 60 0.5 1:1")
     assert run("--recipe", mine, "--on-request", "--calls-csv", "calls.csv") == 0
     rows = csv_files.rows(tmp_path / "calls.csv")
     assert tuple(rows[0]) == layout.DIRECT_CALLS_COLUMNS
     assert [tuple(row.values()) for row in rows] == [
-        ("mine", "3", "8", "0.30000000000000004", "16", "0.5"),
-        ("mine", "5", "4", "0.30000000000000004", "16", "0.5"),
+        ("mine", "3", "8", "0.30000000000000004", "16.5", "0.5"),
+        ("mine", "5", "4", "0.30000000000000004", "16.5", "0.5"),
         ("mine", "0", "0", "0", "0", "0"),
-        ("mine", "1", "1", "0.30000000000000004", "16", "0.5"),
+        ("mine", "1", "1", "0.30000000000000004", "16.5", "0.5"),
         ("mine", "0", "0", "0", "0", "0"),
     ]
 

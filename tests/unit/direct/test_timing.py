@@ -213,8 +213,10 @@ MakeCalls = Callable[[Callable[[int, int], float]], Calls]
 ECHO = recipe.load("echo")
 
 
-def timed(made: Calls, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float) -> list[SeparateCall]:
-    return list(time_calls(made, ECHO, sizes, batch_size, limit_s))
+def timed(
+    made: Calls, sizes: Sequence[tuple[int, int]], batch_size: int, limit_s: float, examples: int = 1000
+) -> list[SeparateCall]:
+    return list(time_calls(made, ECHO, sizes, (batch_size, examples), limit_s))
 
 
 def test_work_of_a_size_is_repeated_until_it_is_steady(calls: MakeCalls):
@@ -236,7 +238,7 @@ def test_each_size_is_warmed_on_its_own(calls: MakeCalls):
 
 @pytest.mark.parametrize(
     ("per_call_s", "per_input_s", "largest"),
-    [(0.0, 0.5, 1), (0.04, 0.003, 256), (0.0, 0.01, 64), (0.0, 1e-9, 256)],
+    [(0.0, 5.0, 1), (0.1, 0.5, 2), (0.04, 0.003, 256), (0.0, 0.01, 64), (0.0, 1e-9, 256)],
 )
 def test_a_further_example_is_told_from_what_a_call_costs_by_itself(
     calls: MakeCalls, per_call_s: float, per_input_s: float, largest: int
@@ -256,39 +258,66 @@ def test_a_further_example_is_known_where_several_batches_are_quicker_than_one(c
     assert made.further_s(ECHO, 8) == pytest.approx(0.05 / timing.SEVERAL_MOST / 8)
 
 
-def test_each_separate_call_has_a_reference_right_before_it(calls: MakeCalls):
+def test_separate_calls_are_made_in_turn_with_a_reference(calls: MakeCalls):
     """That is the run's own work in small, in whole batches of its size."""
-    made = calls(per_input(0.01))
-    found = timed(made, [(3, 8), (5, 4)], 8, 1.0)
+    made = calls(per_input(0.02))
+    found = timed(made, [(3, 8), (5, 4)], 8, 2.0)
     reference = 8  # a batch takes longer than a reference has to
-    assert REFERENCE_S < 8 * 0.01
-    assert {call[:2] + call[3:4] for call in found} == {(3, 8, reference), (5, 4, reference)}
+    assert REFERENCE_S < 8 * 0.02
+    assert {call[:2] for call in found} == {(3, 8), (5, 4)}
     assert [call.inputs for call in found] == [3, 5] * (len(found) // 2)
     for call in found:
-        assert call.call_s == pytest.approx(call.inputs * 0.01)
-        assert call.reference_s == pytest.approx(reference * 0.01)
-    measured = made.made[-2 * len(found) :]
-    assert measured[::2] == [(reference, 8)] * len(found)
-    assert measured[1::2] == [(3, 8), (5, 4)] * (len(found) // 2)
+        assert call.call_s == pytest.approx(call.inputs * 0.02)
+        assert call.reference_inputs == pytest.approx(reference)
+        assert call.reference_s == pytest.approx(reference * 0.02)
+    turns = len(found) // 2
+    assert turns > 3
+    assert made.made[-3 * turns :] == [(reference, 8), (3, 8), (5, 4)] * turns
 
 
-@pytest.mark.parametrize(("call_s", "batches"), [(0.001, 50), (0.02, 2), (0.05, 1), (1.0, 1)])
-def test_a_reference_takes_long_enough_to_be_timed(calls: MakeCalls, call_s: float, batches: int):
+@pytest.mark.parametrize(
+    ("own_s", "batch_s", "inputs"),
+    [
+        (0.0, 0.001, 8 * 100),
+        (0.0, 0.03, 8 * 4),
+        (0.0, 0.11, 8),
+        (0.0, 1.0, 8),
+        (0.0, 10.0, 8),
+        (0.085, 0.024, 8 * 15),  # of which what the call costs by itself is a fifth
+        (0.085, 0.0001, 1000),  # and no more than the run
+        (0.0, 1e-6, 1000),
+    ],
+)
+def test_a_reference_is_long_enough_to_be_the_run_in_small(calls: MakeCalls, own_s: float, batch_s: float, inputs: int):
     """It has as many batches as that takes."""
-    made = calls(lambda inputs, batch_size: call_s * inputs / 8)
-    assert {call.reference_inputs for call in timed(made, [(3, 8)], 8, 0.5)} == {8 * batches}
+    made = calls(lambda inputs, batch_size: own_s + batch_s * inputs / 8)
+    timed(made, [(3, 8)], 8, 0.0)
+    assert made.made[-2] == (inputs, 8)
+
+
+@pytest.mark.parametrize("own_s", [0.0, 0.0001, 0.02, 0.085, 3.0])
+@pytest.mark.parametrize(("batch_size", "examples"), [(1, 96), (8, 768), (8, 60), (8, 3), (64, 64)])
+def test_what_a_call_costs_by_itself_is_in_each_call_and_once_in_the_run(
+    calls: MakeCalls, own_s: float, batch_size: int, examples: int
+):
+    """So the seconds of a separate call come out, in seconds of the run's own."""
+    made = calls(lambda inputs, batch_size: own_s + 0.003 * inputs)
+    example_s = made.call_s_of(examples, batch_size) / examples
+    for call in timed(made, [(1, 8), (8, 8)], batch_size, 5.0, examples):
+        found_s = call.call_s / call.reference_s * call.reference_inputs * example_s
+        assert found_s == pytest.approx(own_s + 0.003 * call.inputs)
 
 
 def test_everything_is_warm_before_separate_calls_are_timed(calls: MakeCalls):
-    """A size whose first call is slow is not timed slow."""
+    """A size whose first call is slow is not timed slow; the reference is work of the run that has just been made."""
     met: set[tuple[int, int]] = set()
 
     def slow_at_first(inputs: int, batch_size: int) -> float:
-        is_new = (inputs, batch_size) not in met
+        is_new = batch_size != 8 and (inputs, batch_size) not in met
         met.add((inputs, batch_size))
         return inputs * 0.1 + 5.0 * is_new
 
-    for call in timed(calls(slow_at_first), [(3, 8), (5, 4)], 8, 2.0):
+    for call in timed(calls(slow_at_first), [(3, 4), (5, 16)], 8, 2.0):
         assert call.call_s == pytest.approx(call.inputs * 0.1)
         assert call.reference_s == pytest.approx(call.reference_inputs * 0.1)
 
@@ -317,15 +346,15 @@ def test_a_machine_that_becomes_slower_does_not_move_their_quotient(calls: MakeC
 def test_they_are_repeated_as_long_as_they_may(calls: MakeCalls, call_s: float, limit_s: float, rounds: int):
     """Each is made at least once, quick ones at least twice, and none too often."""
     made = calls(lambda inputs, batch_size: call_s if inputs == 3 else max(call_s, 0.05))
-    assert len(timed(made, [(3, 8)], 8, limit_s)) == rounds
+    assert len(timed(made, [(3, 8)], 8, limit_s, examples=8)) == rounds
 
 
 def test_all_sizes_share_the_time(calls: MakeCalls):
     """Each is made as often as the others."""
     made = calls(lambda inputs, batch_size: 0.05)
-    found = timed(made, [(1, 8), (2, 8), (3, 8), (4, 8)], 8, 2.0)
+    found = timed(made, [(1, 8), (2, 8), (3, 8), (4, 8)], 8, 2.0, examples=8)
     assert [call.inputs for call in found] == [1, 2, 3, 4] * (len(found) // 4)
-    assert sum(call.call_s + call.reference_s for call in found) == pytest.approx(2.0, rel=0.25)
+    assert sum(call.call_s + call.reference_s / 4 for call in found) == pytest.approx(2.0, rel=0.25)
 
 
 def test_without_sizes_there_is_no_call(calls: MakeCalls):

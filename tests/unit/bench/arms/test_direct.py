@@ -73,7 +73,7 @@ class Baseline:
             row = ("echo", batch_size, 1, more[0], self.total_s)
             csv_files.append(self.files.totals, layout.BASELINE_COLUMNS, [row])
         else:
-            rows = [("echo", *word.split(":"), 0.02, 8, 0.04) for word in more[1:]] * 2
+            rows = [("echo", *word.split(":"), 0.02, 8, 0.04) for word in more[2:]] * 2
             csv_files.append(self.files.calls, layout.DIRECT_CALLS_COLUMNS, [*rows, ("echo", 0, 0, 0, 0, 0)])
 
     def make(self, run: Run, folder: Path) -> float:
@@ -225,7 +225,7 @@ def test_separate_calls_are_made_beside_reference_calls_of_the_runs_own_size(bas
     baseline.make(run_of(baseline.part, 8), tmp_path)
     baseline.lines()
     rows = baseline.arm.time_calls([(3, 8), (5, 8)], 2.0)
-    assert baseline.process.lines == [f"calls 8 {CALLS_PART * 2.0:.3f} 3:8 5:8"]
+    assert baseline.process.lines == [f"calls 8 60 {CALLS_PART * 2.0:.3f} 3:8 5:8"]
     assert [(row["inputs"], row["batch_size"], row["call_s"], row["reference_s"]) for row in rows] == [
         (inputs, "8", "0.02", "0.04") for inputs in ("3", "5", "3", "5")
     ]
