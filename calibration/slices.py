@@ -137,7 +137,7 @@ def with_rests(arm: Arm, run: Run, slice_s: float, number: int) -> Timed:
     dice = random.Random(f"{number}/{slice_s}")
     arm.ready()
     arm.warm(run)
-    arm.begin(run, store.unfinished_folder(run))
+    arm.begin(run, run.unfinished_place)
     seconds = slice_s * dice.uniform(1 - JITTER, 1 + JITTER)
     while not arm.advance(time.monotonic() + seconds if slice_s else FOREVER):
         time.sleep(seconds)

@@ -140,7 +140,7 @@ def make_pair(arms: Arms, part: Part, run: Run, slicing: Slicing) -> dict[str, T
         for name in sorted(arms.by_name, key=lambda name: name == first):
             expected_s[name] = arms.by_name[name].warm(run)
         for name in arms.by_name:
-            arms.by_name[name].begin(run, store.unfinished_folder(run))
+            arms.by_name[name].begin(run, run.unfinished_place)
         turns = slicing.turns(part, run, expected_s)
         while not turns.are_over:
             name, seconds = turns.take()
@@ -152,7 +152,7 @@ def make_pair(arms: Arms, part: Part, run: Run, slicing: Slicing) -> dict[str, T
             arm_verdict = first_broken([timed[name].verdict, check_idle(name, timed[name])], part.tolerated)
             timed[name] = replace(timed[name], verdict=arm_verdict)
         name = layout.BASELINE  # which is all that works from here on
-        arms.after(run, store.unfinished_folder(run), timed)
+        arms.after(run, run.unfinished_place, timed)
     except ArmFailed as error:
         arms.give_up()
         timed[name] = Timed(0.0, error.verdict)

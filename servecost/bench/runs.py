@@ -11,6 +11,10 @@ from pathlib import Path
 
 from servecost.core import layout
 from servecost.core.recipe import Recipe
+from servecost.core.verdicts import Verdict
+
+FAILED_SUFFIX = ".failed"
+UNFINISHED_SUFFIX = ".unfinished"
 
 
 class Kind(Enum):
@@ -55,6 +59,20 @@ class Run:
     examples: int
     batch_size: int
     concurrency: int = 0
+
+    @property
+    def unfinished_place(self) -> Path:
+        """Where its files are while it is made."""
+        return self.place.with_name(self.place.name + UNFINISHED_SUFFIX)
+
+    @property
+    def failed_place(self) -> Path:
+        """Where its files are kept, if it has failed, until it is made again."""
+        return self.place.with_name(self.place.name + FAILED_SUFFIX)
+
+    def place_for(self, verdict: Verdict) -> Path:
+        """Return where its files are kept: in its place only if another run would end alike."""
+        return self.place if verdict.is_lasting else self.failed_place
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,13 @@ def write(path: Path, answers: list[Any]) -> None:
 
 
 def read(path: Path) -> list[Any]:
-    """Return the answers that ``write`` wrote; a tuple is a list, and a dict's keys are text or bytes."""
+    """Return the answers that ``write`` wrote; a tuple is a list, and a dict's keys are text or bytes.
+
+    Raises ValueError if the file holds something else.
+    """
     answers = json.loads(path.read_text())
-    assert isinstance(answers, list)
+    if not isinstance(answers, list):
+        raise ValueError("{} holds no list of answers".format(path))
     return [_unmarked(answer) for answer in answers]
 
 

@@ -80,6 +80,13 @@ def test_a_part_imports_no_more_than_it_may(part: str):
     assert offenders == {}
 
 
+def test_an_arm_knows_no_store_and_the_store_no_arm():
+    """Where a run's files go is the run's own; what becomes of them, the store's."""
+    bench = PACKAGE / "bench"
+    assert "servecost.bench.store" not in {name for path in modules_of(bench / "arms") for name in imported_by(path)}
+    assert not [name for name in imported_by(bench / "store.py") if name.startswith("servecost.bench.arms")]
+
+
 def test_the_package_imports_nothing_of_what_stands_around_it():
     """A system is found by its folder, and no module of the package imports one."""
     offenders = {

@@ -12,14 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from servecost.bench import store
 from servecost.bench.arms.protocol import ArmFailed, Timed
+from servecost.bench.arms.records import keep_cold
 from servecost.bench.conditions import Subject
 from servecost.bench.processes.pauses import Pauses
 from servecost.bench.processes.process import Command, Process, running
 from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.runs import Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Part, Run
 from servecost.bench.scripts import baseline_command
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, csv_files, layout, stops
@@ -41,7 +41,7 @@ class Files:
         """``name``: of the arm; two of them may share a folder."""
         self.expected = part.expected_json if name == layout.BASELINE else part.folder / f"{name}-expected.json"
         self.totals, self.calls, self.cold, self.stops = (
-            part.folder / f"{name}-{file}{store.UNFINISHED_SUFFIX}"
+            part.folder / f"{name}-{file}{UNFINISHED_SUFFIX}"
             for file in (layout.BASELINE_CSV, layout.DIRECT_CALLS_CSV, layout.COLD_CSV, "stops.csv")
         )
 
@@ -105,12 +105,13 @@ class DirectArm:
         self._run, self._folder = run, folder
         self._pauses.begin()
         self._rows_before = len(csv_files.rows(self._files.totals))
+        self._size_before = size_of(self._files.totals)
         self._process.write_line(f"run {run.batch_size} {run.examples}")
 
     def advance(self, until_s: float) -> bool:
         """Let the process run until then, or until its run is over."""
         with self._pauses.running():
-            return self._wait(lambda: len(csv_files.rows(self._files.totals)) > self._rows_before, until_s)
+            return self._wait(lambda: size_of(self._files.totals) > self._size_before, until_s)
 
     def expected_s(self) -> float | None:
         """Return None: a run is one call, and nobody sees into it."""
@@ -151,7 +152,8 @@ class DirectArm:
 
     @property
     def _process(self) -> Process:
-        assert self._started is not None, "the arm is not ready"
+        if self._started is None:
+            raise RuntimeError("the arm is not ready")
         return self._started
 
     def _load(self) -> None:
@@ -174,7 +176,7 @@ class DirectArm:
         row = csv_files.rows(self._files.cold)[before]
         cold = Cold(float(row["first_s"]), float(row["steady_s"]), int(row["calls"]))
         if batch_size not in self._warmed:
-            store.keep_cold(self._part, self._name, batch_size, cold)
+            keep_cold(self._part, self._name, batch_size, cold)
         self._warmed[batch_size] = _Warm(cold.steady_s, float(row["further_s"]))
         return self._warmed[batch_size]
 
@@ -209,6 +211,11 @@ class DirectArm:
                 self._stopped_for = verdict
                 self._process.end()
         return True
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, 0 without one: to ask that takes the arm that is timed next to nothing."""
+    return path.stat().st_size if path.exists() else 0
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servecost.bench.arms.server import Server
-from servecost.bench.runs import Run
+from servecost.bench.runs import Part, Run
 from servecost.core import call_log, csv_files, layout, warming
 from servecost.core.serving import CannotAnswer, ServerFailed, check_alive
 from servecost.core.stops import Stops
 from servecost.core.verdicts import UNSENDABLE, VALID, Verdict
+from servecost.core.warming import Cold
 
 # More sizes of calls than these are not timed one by one, but at powers of two, and interpolated.
 SIZES_TIMED = 8
@@ -64,9 +65,16 @@ def write_calls(folder: Path, log: list[str], record: RunRecord, clock: Stops) -
         csv_files.write_table(folder / layout.CALLS_CSV, call_log.COLUMNS, since)
 
 
+def keep_cold(part: Part, arm: str, batch_size: int, cold: Cold) -> None:
+    """Add what a process of a part paid at its first work of a size."""
+    row = arm, batch_size, repr(cold.first_s), repr(cold.steady_s), cold.calls
+    csv_files.append(part.folder / layout.COLD_CSV, layout.COLD_COLUMNS, [row])
+
+
 def write_stages(folder: Path, server: Server, record: RunRecord, clock: Stops) -> None:
     """Write when each of the run's requests reached each stage, in ns since the release, if the system keeps that."""
-    assert record.released_ns is not None
+    if record.released_ns is None:
+        return
     wall_ns = record.released_unix_ns - record.released_ns  # what the wall clock is ahead of the monotonic one
     zero_ns = clock.active_ns(record.released_ns)
     rows = [

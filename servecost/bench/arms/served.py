@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from servecost.bench import store
 from servecost.bench.arms.protocol import ArmFailed, Timed
 from servecost.bench.arms.records import (
     RunRecord,
@@ -22,6 +21,7 @@ from servecost.bench.arms.records import (
     check_warm,
     failure_of,
     first_broken,
+    keep_cold,
     write_calls,
     write_stages,
 )
@@ -32,7 +32,7 @@ from servecost.bench.conditions import Subject
 from servecost.bench.processes.pauses import Pauses
 from servecost.bench.processes.tree import MIB, Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, layout, stops, systems
 from servecost.core.serving import ServerFailed
@@ -104,10 +104,10 @@ class ServedArm:
         try:
             cold = self._warm(standing, run.batch_size, run.concurrency, run.examples)
         except ArmFailed as error:
-            folder = store.unfinished_folder(run)
+            folder = run.unfinished_place
             standing.locust.hand_over(folder)
             keep_end(log, before, folder / log.name)
-            kept_at = store.final_folder(run, error.verdict) / log.name
+            kept_at = run.place_for(error.verdict) / log.name
             raise ArmFailed(Verdict(error.verdict.rule, f"{error.verdict.reason} (log: {kept_at})")) from error
         return cold.steady_s * run.examples / run.batch_size
 
@@ -183,7 +183,8 @@ class ServedArm:
 
     @property
     def _under_way(self) -> _UnderWay:
-        assert self._now is not None, "no run was begun"
+        if self._now is None:
+            raise RuntimeError("no run was begun")
         return self._now
 
     def _ready(self) -> _Standing:
@@ -196,9 +197,7 @@ class ServedArm:
                 except ArmFailed:  # the runs of that size will say so
                     self.end()
                     self._fails_at_largest = True
-                    self._start()
-        assert self._standing is not None
-        return self._standing
+        return self._standing or self._start()
 
     def _meet_largest(self, standing: _Standing) -> None:
         """Have the server answer one request of the largest batch size, untimed."""
@@ -214,7 +213,7 @@ class ServedArm:
         except ServerFailed as error:
             raise ArmFailed(failure_of(error)) from error
         part = self._part
-        folder = part.folder / ("locust" + store.UNFINISHED_SUFFIX)
+        folder = part.folder / ("locust" + UNFINISHED_SUFFIX)
         locust = ResidentLocust(part.recipe, folder, part.expected_json, self._subject.environment)
         trees = [server.tree, Tree([locust.process])]
         self._standing = standing = _Standing(server, locust, Pauses(lambda: trees, locust.stops_csv))
@@ -237,7 +236,7 @@ class ServedArm:
         cold = Cold(content["first_s"], content["steady_s"], content["calls"])
         if batch_size not in standing.met and self._part.kind is not Kind.LOAD:
             standing.met.add(batch_size)
-            store.keep_cold(self._part, layout.SERVED, batch_size, cold)
+            keep_cold(self._part, layout.SERVED, batch_size, cold)
         return cold
 
     def _wait(self, standing: _Standing, is_reached: Callable[[], bool], until_s: float) -> bool:
@@ -271,7 +270,7 @@ class ServedArm:
     def _verdict_of_load(self, now: _UnderWay) -> Verdict:
         """Return Locust's own verdict. The log is named by where it will be kept."""
         content = json.loads((now.folder / layout.LOCUST_RUN_JSON).read_text())
-        place = store.final_folder(now.run, Verdict(content["rule"]))
+        place = now.run.place_for(Verdict(content["rule"]))
         return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
 
     def _keep_records(self, standing: _Standing, now: _UnderWay, record: RunRecord) -> Verdict:

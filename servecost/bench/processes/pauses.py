@@ -76,8 +76,8 @@ class Pauses:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Have the arm run for as long as the ``with`` block lasts."""
+        before_s = self._first_cpu_s()  # at rest, and not on the arm's clock
         begin_ns = self.resume()
-        before_s = self._first_cpu_s()
         try:
             yield
         finally:

@@ -17,7 +17,7 @@ from servecost.bench.processes.pauses import Use
 from servecost.bench.progress import Display, Journal
 from servecost.bench.results_folder import ResultsFolderError
 from servecost.bench.run import Slicing
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
 from servecost.core import csv_files, layout, recipe
 from servecost.core.verdicts import VALID, Verdict
 from tests.unit.bench.fakes import TOTAL_S, WORK_S, FakeArms, Step, experiment, of_kind, planned
@@ -63,7 +63,7 @@ def all_labels(parts: list[Part]) -> list[str]:
 
 def failure_of(run: Run) -> dict[str, str]:
     """Return what is kept of a run that failed."""
-    return dict(json.loads((store.failed_folder(run) / layout.FAILURE_JSON).read_text()))
+    return dict(json.loads((run.failed_place / layout.FAILURE_JSON).read_text()))
 
 
 def test_pairs_are_made_in_the_order_of_the_plan(arms: FakeArms, tmp_path: Path):
@@ -231,7 +231,7 @@ def test_a_pair_of_which_one_arm_breaks_a_rule_is_kept_as_a_failure_with_its_fil
     (failure,) = make(parts, arms, tmp_path)
     assert failure.startswith(f"{failing.label}: INVALID(failures): 2 of 60 requests failed. Remedy: ")
     assert failure_of(failing)["rule"] == "failures"
-    kept = {path.name for path in store.failed_folder(failing).iterdir()}
+    kept = {path.name for path in failing.failed_place.iterdir()}
     assert {layout.LOCUST_RUN_JSON, layout.BASELINE_CSV, layout.SLICES_CSV, layout.IDLE_CSV} < kept
     assert not failing.place.exists()
     assert store.pending(parts) == [store.Pending(parts[0], [failing])]
@@ -308,7 +308,7 @@ def test_a_pair_that_was_interrupted_is_made_again_whole(arms: FakeArms, tmp_pat
     assert make(parts, remade, tmp_path) == []
     assert remade.labels("begin", layout.BASELINE) == remade.labels("begin") == labels[place:]
     assert store.pending(parts) == []
-    assert not list(tmp_path.rglob(f"*{store.UNFINISHED_SUFFIX}"))
+    assert not list(tmp_path.rglob(f"*{UNFINISHED_SUFFIX}"))
     for run in parts[0].runs:
         assert len(csv_files.rows(run.place / layout.BASELINE_CSV)) == 1
 

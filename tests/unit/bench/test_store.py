@@ -9,9 +9,8 @@ import pytest
 
 from servecost.bench import store
 from servecost.bench.runs import Kind, Part, Run
-from servecost.core import csv_files, layout
+from servecost.core import layout
 from servecost.core.verdicts import VALID, Verdict
-from servecost.core.warming import Cold
 from tests.unit.bench.fakes import of_kind, planned, write_pair
 
 FAILED = Verdict("failures", "2 of 60 requests failed")
@@ -103,7 +102,7 @@ def test_a_failed_pair_is_kept_aside_until_it_is_made_again(part: Part, run: Run
     """Its files and its reason stand together."""
     write_pair(store.make_room(run), run)
     store.keep(run, FAILED)
-    failed = store.failed_folder(run)
+    failed = run.failed_place
     assert names_in(part) == [failed.name]
     assert json.loads((failed / layout.FAILURE_JSON).read_text()) == {"rule": "failures", "reason": FAILED.reason}
     assert {layout.LOCUST_RUN_JSON, layout.BASELINE_CSV} < {path.name for path in failed.iterdir()}
@@ -115,7 +114,7 @@ def test_a_pair_that_never_began_leaves_its_reason_alone(run: Run):
     """There are no files where the server could not be started."""
     store.make_room(run)
     store.keep(run, Verdict("server", "its loop process ended"))
-    assert [path.name for path in store.failed_folder(run).iterdir()] == [layout.FAILURE_JSON]
+    assert [path.name for path in run.failed_place.iterdir()] == [layout.FAILURE_JSON]
 
 
 def test_a_pair_that_fails_again_leaves_the_later_reason(part: Part, run: Run):
@@ -123,28 +122,28 @@ def test_a_pair_that_fails_again_leaves_the_later_reason(part: Part, run: Run):
     for verdict in (FAILED, Verdict("server", "its loop process ended")):
         store.make_room(run)
         store.keep(run, verdict)
-    assert names_in(part) == [store.failed_folder(run).name]
-    assert json.loads((store.failed_folder(run) / layout.FAILURE_JSON).read_text())["rule"] == "server"
+    assert names_in(part) == [run.failed_place.name]
+    assert json.loads((run.failed_place / layout.FAILURE_JSON).read_text())["rule"] == "server"
 
 
 def test_a_broken_rule_that_lasts_takes_the_pairs_place(part: Part, run: Run):
     """Its verdict is in its manifest, and an earlier failure of the same pair goes."""
-    write_pair(store.failed_folder(run), run)
-    write_pair(store.unfinished_folder(run), run)
+    write_pair(run.failed_place, run)
+    write_pair(run.unfinished_place, run)
     store.keep(run, LASTING)
     assert names_in(part) == [run.place.name]
-    assert store.final_folder(run, LASTING) == run.place
-    assert store.final_folder(run, FAILED) == store.failed_folder(run)
+    assert run.place_for(LASTING) == run.place
+    assert run.place_for(FAILED) == run.failed_place
 
 
 def test_a_damaged_pair_is_kept_aside_until_it_is_made_again(part: Part, run: Run):
     """What is left of an attempt that was interrupted goes at once."""
     complete(run)
-    write_pair(store.unfinished_folder(run), run)
+    write_pair(run.unfinished_place, run)
     assert list(store.make_room(run).iterdir()) == []
-    assert set(names_in(part)) == {store.failed_folder(run).name, store.unfinished_folder(run).name}
+    assert set(names_in(part)) == {run.failed_place.name, run.unfinished_place.name}
     store.make_room(run)
-    assert names_in(part) == [store.unfinished_folder(run).name]
+    assert names_in(part) == [run.unfinished_place.name]
 
 
 def test_room_for_a_pair_leaves_the_others(part: Part, run: Run):
@@ -153,15 +152,3 @@ def test_room_for_a_pair_leaves_the_others(part: Part, run: Run):
     before = sorted(part.folder.rglob("*"))
     folder = store.make_room(run)
     assert sorted(part.folder.rglob("*")) == sorted([*before, folder])
-
-
-def test_what_cold_work_cost_is_kept_with_the_part(part: Part):
-    """A process pays it once, whichever of its pairs comes first; numbers are unrounded."""
-    store.keep_cold(part, layout.SERVED, 8, Cold(0.1 + 0.2, 0.25, 3))
-    store.keep_cold(part, layout.BASELINE, 1, Cold(0.5, 0.125, 2))
-    rows = csv_files.rows(part.folder / layout.COLD_CSV)
-    assert tuple(rows[0]) == layout.COLD_COLUMNS
-    assert [tuple(row.values()) for row in rows] == [
-        ("served", "8", "0.30000000000000004", "0.25", "3"),
-        ("baseline", "1", "0.5", "0.125", "2"),
-    ]

@@ -10,13 +10,12 @@ from typing import cast
 
 import pytest
 
-from servecost.bench import store
 from servecost.bench.arms import direct
 from servecost.bench.arms.direct import CALLS_PART, LONGER_THAN_WARM, DirectArm, Files, direct_arm
 from servecost.bench.arms.protocol import ArmFailed
 from servecost.bench.conditions import Subject
 from servecost.bench.processes.process import Command, Process
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, csv_files, layout, stops
 from servecost.core.verdicts import VALID, Verdict
@@ -414,5 +413,5 @@ def test_the_files_of_two_arms_are_told_apart(tmp_path: Path):
     one, other = Files(part, layout.BASELINE), Files(part, layout.SERVED)
     assert len({*vars(one).values(), *vars(other).values()}) == 10
     temporary = [path for files in (one, other) for path in (files.totals, files.calls, files.cold, files.stops)]
-    assert all(path.suffix == store.UNFINISHED_SUFFIX for path in temporary)
+    assert all(path.suffix == UNFINISHED_SUFFIX for path in temporary)
     assert one.expected == part.expected_json

@@ -19,6 +19,7 @@ from servecost.bench.arms.records import (
     check_warm,
     first_broken,
     grid,
+    keep_cold,
     write_calls,
     write_stages,
 )
@@ -28,7 +29,9 @@ from servecost.core import call_log, csv_files, layout
 from servecost.core.stops import Stop, Stops
 from servecost.core.system import StageTime
 from servecost.core.verdicts import VALID, Verdict
+from servecost.core.warming import Cold
 from tests.unit.bench.arms.fakes import FakeProcess, FakeTree
+from tests.unit.bench.fakes import planned
 
 RELEASED_NS, RELEASED_UNIX_NS = 5_000, 1_700_000_000_000_000_000
 RECORD = RunRecord("run-1", 0.5, RELEASED_NS, RELEASED_UNIX_NS, "")
@@ -242,3 +245,16 @@ def test_a_run_of_few_calls_or_none_is_taken_as_warm(tmp_path: Path):
     assert check_warm(folder) == VALID
     (folder / layout.CALLS_CSV).unlink()
     assert check_warm(folder) == VALID
+
+
+def test_what_cold_work_cost_is_kept_with_the_part(tmp_path: Path):
+    """A process pays it once, whichever of its pairs comes first; numbers are unrounded."""
+    part = planned(tmp_path)[0]
+    keep_cold(part, layout.SERVED, 8, Cold(0.1 + 0.2, 0.25, 3))
+    keep_cold(part, layout.BASELINE, 1, Cold(0.5, 0.125, 2))
+    rows = csv_files.rows(part.folder / layout.COLD_CSV)
+    assert tuple(rows[0]) == layout.COLD_COLUMNS
+    assert [tuple(row.values()) for row in rows] == [
+        ("served", "8", "0.30000000000000004", "0.25", "3"),
+        ("baseline", "1", "0.5", "0.125", "2"),
+    ]

@@ -19,7 +19,7 @@ from servecost.bench.arms.served import ServedArm, served_arm
 from servecost.bench.arms.server import Server
 from servecost.bench.arms.server_on_demand import ServerOnDemand
 from servecost.bench.conditions import Subject
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, call_log, csv_files, layout, stops, systems
 from servecost.core.recipe import Recipe
@@ -212,7 +212,7 @@ def serving_of(part: Part, copy: Path, monkeypatch: pytest.MonkeyPatch) -> Servi
 
 
 def folder_of(arm: Serving, place: int = 0) -> Path:
-    return store.unfinished_folder(arm.part.runs[place])
+    return arm.part.runs[place].unfinished_place
 
 
 def test_it_is_ready_once_its_server_answers_and_stopped_from_then_on(arm: Serving):
@@ -248,7 +248,7 @@ def test_locust_is_given_what_both_arms_have(arm: Serving):
     assert arm.locust.loads[-1] == Load(
         "http://127.0.0.1:8080", arm.part.system, run.concurrency, run.batch_size, 60, 480
     )
-    assert store.UNFINISHED_SUFFIX in arm.locust.folder.name
+    assert UNFINISHED_SUFFIX in arm.locust.folder.name
 
 
 def test_it_is_warmed_with_all_users_at_the_runs_own_batch_size_and_then_held(arm: Serving):
@@ -286,7 +286,7 @@ def test_a_run_that_cannot_be_made_warm_fails_with_locusts_own_reason(arm: Servi
     folder = store.make_room(run)
     with pytest.raises(ArmFailed) as failed:
         arm.arm.warm(run)
-    log = store.failed_folder(run) / "locust.log"
+    log = run.failed_place / "locust.log"
     assert failed.value.verdict == Verdict("host", f"it does not answer (log: {log})")
     assert arm.tree.is_suspended
     assert (folder / "locust.log").read_text() == "of this one\n"
@@ -439,7 +439,7 @@ def test_locusts_own_verdict_is_the_runs(arm: Serving, changes: dict[str, str], 
     arm.arm.ready()
     arm.summary.update(changes)
     found = arm.make().verdict
-    log = store.final_folder(arm.part.runs[0], found) / "locust.log"
+    log = arm.part.runs[0].place_for(found) / "locust.log"
     assert found == replace(verdict, reason=verdict.reason.format(log=log))
 
 
