@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network check lint unit report
+.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network coverage check lint unit report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -42,15 +42,18 @@ tf1-stack:  ## build recipes/deepsegment_en/.venv, the stack of fastDeploy's pag
 
 # Tests start many processes, and also wait for them. Tests that share a server or a model are a group, and in one process.
 BESIDE := -n 3 --dist loadgroup --no-loadscope-reorder
-# Of the lines of servecost, those that the tests run in their own processes, in percent.
+# Of the lines of servecost, those that unit and conformance tests run in their own processes, in percent.
 FLOOR  := 85
 
 test: setup  ## run the whole test suite
 	$(BIN)/python -m pytest -m "alone and not network"
-	$(BIN)/python -m pytest $(BESIDE) -m "not alone and not network" --cov=servecost --cov-report= --cov-fail-under=$(FLOOR)
+	$(BIN)/python -m pytest $(BESIDE) -m "not alone and not network"
 
 test-network: setup  ## run the tests that need pip and a package index: every serving system, other stacks (half an hour)
 	$(BIN)/python -m pytest $(BESIDE) -m network
+
+coverage: setup  ## see whether unit and conformance tests reach the lines that they should
+	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report=term:skip-covered --cov-fail-under=$(FLOOR)
 
 check: setup  ## lint, check the formatting and the types, and run the unit tests, all at the same time
 	@$(MAKE) --no-print-directory --output-sync=target -j 2 lint unit

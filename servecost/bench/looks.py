@@ -10,13 +10,16 @@ import json
 from collections import defaultdict
 from math import isfinite, log
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from servecost.bench import plan
 from servecost.bench.experiment import Experiment
 from servecost.bench.runs import Kind, Part, Run
 from servecost.bench.store import is_complete
 from servecost.core import csv_files, layout
-from servecost.statistics import looks, paired
+
+if TYPE_CHECKING:
+    from servecost.statistics.paired import Interval
 
 Cell = tuple[str, str, int, int]
 
@@ -44,6 +47,8 @@ class Looks:
         precision = self._experiment.precision
         if precision is None:
             return
+        from servecost.statistics import looks  # noqa: PLC0415  # as below
+
         looked_at = {(*self._cell(row), int(row["rounds"])) for row in csv_files.rows(self._path)}
         rows = []
         for recipe, system in sorted({(part.recipe.name, plan.system_of(part)) for part in self._planned}):
@@ -54,11 +59,13 @@ class Looks:
         csv_files.append(self._path, layout.LOOKS_COLUMNS, rows)
         self._stopped = self._read_stopped()
 
-    def _intervals(self, recipe: str, system: str, rounds: int) -> dict[Cell, paired.Interval]:
+    def _intervals(self, recipe: str, system: str, rounds: int) -> dict[Cell, Interval]:
         """Return the interval of each cell of a recipe under a system, if it is still repeated.
 
         The others only share their spread, as they do in the report.
         """
+        from servecost.statistics import looks, paired  # noqa: PLC0415  # scipy doubles the start of every command
+
         values: dict[Cell, list[float]] = defaultdict(list)
         for part in self._planned:
             is_one = (part.recipe.name, plan.system_of(part)) == (recipe, system)

@@ -15,6 +15,7 @@ examples = 5
 rounds = 1
 instrument = false
 aa = false
+threads = 1
 
 # Or fastDeploy tries up to 1,024 images to choose one.
 [system.fastdeploy]
@@ -22,6 +23,7 @@ OPTIMAL_BATCH_SIZE = "2"
 """
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_orphans")
 def test_both_models_are_measured_end_to_end(command: Command, tmp_path: Path):
     """A small run of each, with every answer checked against the direct arm's."""

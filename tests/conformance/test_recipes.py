@@ -12,9 +12,16 @@ from servecost.core.recipe import ROOT
 from servecost.core.recipe_files import served_files
 from tests.support import SEGMENTS, called
 
-pytestmark = pytest.mark.xdist_group("recipes")
+pytestmark = [pytest.mark.xdist_group("recipes"), pytest.mark.long]
 
 RECIPES = ROOT / "recipes"
+SAYS = """
+def says(function, *given):
+    try:
+        function(*given)
+    except ValueError as error:
+        return str(error)
+"""
 # What also runs on a recipe's own interpreter.
 OLD_SYNTAX = [
     *(path for name in recipe.available() for path in served_files(RECIPES / name) if path.suffix == ".py"),
@@ -62,8 +69,8 @@ def test_echo_returns_its_inputs():
 @pytest.fixture(scope="module")
 def deepsegment() -> dict[str, Any]:
     """What deepsegment_en does in one process: its answers, and how often TensorFlow has traced before and after."""
-    code = """
-from predictor import model
+    code = f"""{SAYS}
+from predictor import load_model, model
 function = type(model).seqtag_model.predict_function
 tracings = [function.experimental_get_tracing_count()]
 several = example * 3 + ["how are you"]
@@ -71,7 +78,7 @@ answers = [predictor(example), predictor(several, batch_size=3), predictor(examp
 for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
     predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
 tracings.append(function.experimental_get_tracing_count())
-print(json.dumps({"answers": answers, "tracings": tracings}))
+print(json.dumps(dict(answers=answers, tracings=tracings, unknown=says(load_model, "nope"))))
 """
     return dict(called(RECIPES / "deepsegment_en", code))
 
@@ -90,39 +97,38 @@ def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported(deepsegme
     assert after == before
 
 
-@pytest.mark.parametrize(
-    ("name", "variable", "says"),
-    [
-        ("deepsegment_en", "DEEPSEGMENT_WEIGHTS", "choose 'shipped' or 'official'"),
-        ("efficientnet_b2", "EFFICIENTNET_B2_WEIGHTS", "is not a file; give a file, 'official', or nothing"),
-        ("efficientnet_b2", "EFFICIENTNET_B2_EXECUTION", "choose one of plain, channels_last, traced, bfloat16"),
-    ],
-)
-def test_an_unknown_choice_of_weights_or_execution_is_told(name: str, variable: str, says: str):
+def test_an_unknown_choice_of_weights_or_execution_is_told(deepsegment: dict[str, Any], efficientnet: dict[str, Any]):
     """And what the choices are."""
-    with pytest.raises(AssertionError, match=says):
-        called(RECIPES / name, "", **{variable: "nope"})
+    assert deepsegment["unknown"] == "DEEPSEGMENT_WEIGHTS='nope' is unknown; choose 'shipped' or 'official'"
+    weights, execution = efficientnet["unknown"]
+    assert weights.startswith("EFFICIENTNET_B2_WEIGHTS='nope' is not a file; give a file, 'official', or nothing")
+    assert execution.endswith("'nope' is unknown; choose one of plain, channels_last, traced, bfloat16")
 
 
 @pytest.fixture(scope="module")
 def efficientnet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What efficientnet_b2 answers in one process, with its random weights, which it saves to a file."""
     path = tmp_path_factory.mktemp("weights") / "mine.pth"
-    code = f"""
+    code = f"""{SAYS}
 import io, torch
 from PIL import Image
-from predictor import model
+import predictor as recipe
+from predictor import executed, load_model, model
 turned, file = Image.open(io.BytesIO(example[0])).rotate(180).convert("L"), io.BytesIO()
 turned.save(file, "PNG")
 torch.save(model.state_dict(), {str(path)!r})
-print(json.dumps({{
+answers = {{
+    "unknown": [says(load_model, "nope"), says(executed, model, "nope")],
     "alone": predictor(example),
     "three": predictor(example * 3, batch_size=2),
     "mixed": predictor([b"not an image", example[0], example[0][:2000], example[0], b""], batch_size=2),
     "none": predictor([]),
     "bad": predictor([b""]),
     "two": predictor([example[0], file.getvalue()], batch_size=2),
-}}))
+}}
+recipe.call, recipe.memory_format = executed(model, "channels_last")
+answers["channels_last"] = predictor(example * 3, batch_size=2)
+print(json.dumps(answers))
 """
     return {**called(RECIPES / "efficientnet_b2", code), "weights": str(path)}
 
@@ -144,24 +150,18 @@ def test_efficientnet_says_which_weights_it_answers_with_and_keeps_a_bad_image_t
     assert "error" in efficientnet["bad"][0]
 
 
-@pytest.mark.parametrize("execution", ["plain", "channels_last"])
-def test_efficientnets_answers_are_those_of_the_library_as_it_is(efficientnet: dict[str, Any], execution: str):
-    """Whatever of float32 executes them; as answers are compared in a run."""
-    code = "print(json.dumps(predictor(example * 3, batch_size=2)))"
-    other = called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_EXECUTION=execution)
-    assert answers.same(efficientnet["three"], other)
-
-
 def test_efficientnets_random_weights_answer_by_the_image(efficientnet: dict[str, Any]):
     """Otherwise a mixed-up answer could not be told from a right one."""
     one, other = efficientnet["two"]
     assert not answers.same(one, other)
 
 
-def test_efficientnet_takes_weights_from_a_local_file(efficientnet: dict[str, Any]):
-    """In upstream's format; its answers say so."""
+def test_efficientnets_answers_are_those_of_the_library_as_it_is(efficientnet: dict[str, Any]):
+    """Whatever of float32 executes it, as answers are compared in a run; with weights of a local file, they say so."""
+    assert answers.same(efficientnet["three"], efficientnet["channels_last"])
     code = "print(json.dumps(predictor(example)))"
-    (own,) = called(RECIPES / "efficientnet_b2", code, EFFICIENTNET_B2_WEIGHTS=efficientnet["weights"])
+    choices = {"EFFICIENTNET_B2_WEIGHTS": efficientnet["weights"], "EFFICIENTNET_B2_EXECUTION": "plain"}
+    (own,) = called(RECIPES / "efficientnet_b2", code, **choices)
     assert own["weights"] == "mine.pth"
     assert answers.same(efficientnet["alone"][0]["top"], own["top"])
 

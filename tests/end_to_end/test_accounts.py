@@ -3,12 +3,14 @@
 import random
 from math import ceil
 
+import pytest
+
 from servecost.bench.arms.server import Server
 from servecost.core import recipe
 from tests.end_to_end.accounts import assert_accounts_agree, processes
 from tests.support import Command, assert_ends_as, rows, rule_for, served_by, write_recipe
 
-SHORT_RUNS = 8
+SHORT_RUNS = 4
 
 
 def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, echo_server: Server, tmp_path):
@@ -23,6 +25,7 @@ def test_the_accounts_agree_in_every_one_of_many_short_runs(locust: Command, ech
         assert_accounts_agree(prefix, users, batch_size, examples)
 
 
+@pytest.mark.long
 def test_a_run_longer_than_the_server_s_memory_is_checked_by_its_last_half_minute(locust: Command, tmp_path):
     """FastDeploy forgets a request some 40 s after its answer."""
     slow = "import time\ndef predictor(inputs, batch_size=1):\n    time.sleep(0.5)\n    return list(inputs)\n"

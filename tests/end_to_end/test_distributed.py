@@ -29,7 +29,7 @@ from tests.support import (
     write_recipe,
 )
 
-pytestmark = pytest.mark.xdist_group("distributed")
+pytestmark = [pytest.mark.xdist_group("distributed"), pytest.mark.long]
 
 PROGRESS_S = 1.0  # every so often a worker tells the master how far it is
 
@@ -113,10 +113,6 @@ def killed_all(started: list["subprocess.Popen[bytes]"], port: int) -> None:
         worker.kill()
 
 
-def joined_late(started: list["subprocess.Popen[bytes]"], port: int) -> None:
-    started.append(start_locust("--worker", "--master-port", port))
-
-
 LOST = r"worker \d \(\S+\) was lost: no heartbeat any more \(killed, hanging, or cut off\)"
 WORKERS = "INVALID(workers)"
 
@@ -131,23 +127,11 @@ WORKERS = "INVALID(workers)"
             signalled(signal.SIGSTOP), LOST, marks=fault("A worker hangs", "SIGSTOP in a run", WORKERS), id="hangs"
         ),
         pytest.param(
-            signalled(signal.SIGTERM),
-            r"worker \d \(\S+\) has quit",
-            marks=fault("A worker quits", "SIGTERM in a run", WORKERS),
-            id="quits",
-        ),
-        pytest.param(
             killed_all, LOST, marks=fault("All workers die", "SIGKILL to each in a run", WORKERS), id="all die"
-        ),
-        pytest.param(
-            joined_late,
-            r"worker 3 \(\S+\) came late: the run had begun without it",
-            marks=fault("A worker comes late", "it is started in a run", WORKERS),
-            id="comes late",
         ),
     ],
 )
-def test_a_worker_that_is_lost_or_late_makes_the_run_invalid(echo_server: Server, tmp_path, no_orphans, act, reason):
+def test_a_worker_that_is_lost_makes_the_run_invalid(echo_server: Server, tmp_path, no_orphans, act, reason):
     """With its name and the reason, exit code 1; what was measured until then is kept, and marked as no run."""
     port = free_port()
     with workers(3, port, tmp_path) as started:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,54 +17,44 @@ import pytest
 
 from tests.end_to_end.faulty import MIDDLE, Case
 from tests.faults import fault
-from tests.support import PATIENCE_S, Command
+from tests.support import PATIENCE_S, Command, wait_until
 
 pytestmark = pytest.mark.usefixtures("no_orphans")
 
 
-def assert_is_told(done: "subprocess.CompletedProcess[str]", rule: str, count: int) -> None:
-    """So many rows are invalid by this rule, in the table and on stderr with its remedy, and without a traceback."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    failures = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
-    assert len(failures) == count, done.stderr
-    assert all(f"INVALID({rule}): " in line and "Remedy: " in line for line in failures), done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| faulty ")]
-    assert sum(f"INVALID({rule})" in row for row in rows) == count, done.stdout
-    assert "Traceback" not in done.stderr
+# By the cell in which the served predictor does it: the rule that it breaks, what is said, and how.
+ANSWERS = {
+    "b1-c1": ("answers", "wrong answer to input ", "return ['a lie' for _ in inputs]"),
+    "b1-c2": ("failures", "HTTP 500: server says: prediction failed", "raise RuntimeError('no')"),
+    "b1-c3": ("failures", "no answer within 1 s", "__import__('time').sleep(3); return inputs"),
+}
 
 
-@pytest.mark.parametrize(
-    ("fault", "rule"),
-    [
-        pytest.param(
-            "return ['a lie' for _ in inputs]",
-            "answers",
-            marks=fault("An answer is wrong", "the served predictor lies in the middle of a run", "INVALID(answers)"),
-            id="wrong answer",
-        ),
-        pytest.param(
-            "raise RuntimeError('no')",
-            "failures",
-            marks=fault("A request fails", "the served predictor raises: the server sends 500", "INVALID(failures)"),
-            id="HTTP 500",
-        ),
-        pytest.param(
-            "__import__('time').sleep(3); return inputs",
-            "failures",
-            marks=fault("An answer is late", "the served predictor sleeps beyond the time-out", "INVALID(failures)"),
-            id="time-out",
-        ),
-    ],
-)
-def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path, fault: str, rule: str):
-    """In the middle of a run that has begun well."""
-    case = Case(tmp_path, command, timeout_s=1, users=(4,))
-    case.fault.write_text(f"def act(inputs, run):\n    {fault}\n")
+@pytest.mark.long
+@fault("An answer is wrong", "the served predictor lies in the middle of a run", "INVALID(answers)")
+@fault("A request fails", "the served predictor raises: the server sends 500", "INVALID(failures)")
+@fault("An answer is late", "the served predictor sleeps beyond the time-out", "INVALID(failures)")
+def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path):
+    """In the middle of a run that has begun well: a line with its remedy and its log, missing in the table, no more."""
+    case = Case(tmp_path, command, timeout_s=1, users=(1, 2, 3, 4))
+    acts = "".join(f"    if run.endswith('/{cell}.unfinished'):\n        {ANSWERS[cell][-1]}\n" for cell in ANSWERS)
+    case.fault.write_text(f"def act(inputs, run):\n{acts}    return list(inputs)\n")
     done = case.run()
-    assert_is_told(done, rule, 1)
-    assert {case.rule_of(cell) for cell in case.cells} == {rule}
-    if rule == "answers":  # what comes after does not depend on the kind of failure
-        case.assert_goes_on_as_if_nothing_had_been()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("FAILED: ")]
+    assert len(lines) == len(ANSWERS), done.stderr
+    for cell, (rule, says, _) in ANSWERS.items():
+        log = case.part / f"{cell}.failed" / "locust.log"
+        (line,) = (line for line in lines if f"(log: {log})" in line)
+        assert f"INVALID({rule}): " in line
+        assert says in line
+        assert "Remedy: " in line
+        assert log.is_file()
+        assert case.rule_of(cell) == rule
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| faulty ")]
+    assert sorted(row.count("INVALID(") for row in rows) == [0, 3, 3, 3]  # both arms and the overhead
+    case.assert_goes_on_as_if_nothing_had_been()
 
 
 def descendants(bench: "subprocess.Popen[str]", word: str) -> Iterator[psutil.Process]:
@@ -104,65 +94,64 @@ def starve_the_client(bench: "subprocess.Popen[str]") -> None:
 BURN = """
 import os, time
 os.sched_setaffinity(0, [0])
-end_s = time.time() + 8
+end_s = time.time() + 5
 while time.time() < end_s:
     pass
 """
 
 
-@pytest.mark.parametrize(
-    ("inject", "rule"),
-    [
-        pytest.param(
-            kill_loop,
-            "server",
-            marks=fault("The predictor's process dies", "SIGKILL to fastDeploy's loop in a run", "INVALID(server)"),
-        ),
-        pytest.param(
-            kill_rest,
-            "server",
-            marks=fault("The front end dies", "SIGKILL to fastDeploy's REST master in a run", "INVALID(server)"),
-        ),
-        pytest.param(
-            kill_a_rest_worker,
-            "server-restarted",
-            marks=fault(
-                "A worker of the front end dies, and another takes its place",
-                "SIGKILL to the gunicorn worker that has a connection",
-                "INVALID(server-restarted)",
-            ),
-        ),
-        pytest.param(
-            starve_the_client,
-            "client-cpu",
-            marks=[
-                pytest.mark.alone,
-                fault(
-                    "The client gets no core",
-                    "Locust is bound to one core, and 40 busy processes to the same one",
-                    "INVALID(client-cpu)",
-                ),
-            ],
-        ),
-    ],
+KILLED = {kill_loop: "server", kill_rest: "server", kill_a_rest_worker: "server-restarted"}
+SAYS_MIDDLE = f"def act(inputs, run):\n    open(run + '/{MIDDLE}', 'w').close()\n    return list(inputs)\n"
+
+
+@pytest.mark.long
+@fault("The predictor's process dies", "SIGKILL to fastDeploy's loop in a run", "INVALID(server)")
+@fault("The front end dies", "SIGKILL to fastDeploy's REST master in a run", "INVALID(server)")
+@fault(
+    "A worker of the front end dies, and another takes its place",
+    "SIGKILL to the gunicorn worker that has a connection",
+    "INVALID(server-restarted)",
 )
-def test_a_process_that_is_killed_or_starved_in_the_middle_of_a_run(
-    command: Command, tmp_path: Path, inject: Callable[["subprocess.Popen[str]"], None], rule: str
-):
-    """That run is invalid, by what has happened and not by its symptom; the other one has a new server and is valid."""
-    case = Case(tmp_path, command, examples=300, pause_s=0.01)
-    case.fault.write_text(f"def act(inputs, run):\n    open(run + '/{MIDDLE}', 'w').close()\n    return list(inputs)\n")
-    bench = case.start()
-    case.wait_for(f"*.unfinished/{MIDDLE}", bench)
-    inject(bench)
+def test_a_process_that_is_killed_in_the_middle_of_a_run(command: Command, tmp_path: Path):
+    """That run is invalid, by what has happened and not by its symptom; the next one has a new server."""
+    case = Case(tmp_path, command, examples=300, pause_s=0.01, users=(1, 2, 3, 4))
+    case.fault.write_text(SAYS_MIDDLE)
+    bench, rules = case.start(), dict[str, str]()
+    for kill, rule in KILLED.items():
+        wait_until(lambda: in_the_middle(case) - rules.keys(), PATIENCE_S, bench)
+        (cell,) = in_the_middle(case) - rules.keys()
+        kill(bench)
+        rules[cell] = rule
     output, _ = bench.communicate(timeout=PATIENCE_S)
     assert bench.returncode == 1, output
-    assert output.count("FAILED: round 1, faulty fastdeploy, batch size 1 × ") == 1, output
-    assert f"INVALID({rule}): " in output
-    assert "**1 of 2 rows are not valid:**" in output
+    assert output.count("FAILED: round 1, faulty fastdeploy, batch size 1 × ") == len(rules), output
+    assert {cell: case.rule_of(cell) for cell in rules} == rules
+    assert "**3 of 4 rows are not valid:**" in output
     assert "Traceback" not in output
-    if inject is kill_loop:
-        case.assert_goes_on_as_if_nothing_had_been()
+
+
+def in_the_middle(case: Case) -> set[str]:
+    """Return the cells whose requests are being answered."""
+    return {path.parent.stem for path in case.part.glob(f"*.unfinished/{MIDDLE}")}
+
+
+@pytest.mark.alone
+@fault(
+    "The client gets no core",
+    "Locust is bound to one core, and 40 busy processes to the same one",
+    "INVALID(client-cpu)",
+)
+def test_a_client_that_is_starved_in_the_middle_of_a_run(command: Command, tmp_path: Path):
+    """Its times are not the server's."""
+    case = Case(tmp_path, command, examples=300, pause_s=0.01, users=(4,))
+    case.fault.write_text(SAYS_MIDDLE)
+    bench = case.start()
+    case.wait_for(f"*.unfinished/{MIDDLE}", bench)
+    starve_the_client(bench)
+    output, _ = bench.communicate(timeout=PATIENCE_S)
+    assert bench.returncode == 1, output
+    assert case.rule_of("b1-c4") == "client-cpu"
+    assert "Traceback" not in output
 
 
 @fault("The disk is full", "the results folder is a file system of 96 KiB", "No space left on device")

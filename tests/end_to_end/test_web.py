@@ -22,7 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from servecost.bench.processes.process import free_port
 from tests.support import PATIENCE_S, ROOT, start_locust, used_by_others, wait_until
 
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = [pytest.mark.xdist_group("web"), pytest.mark.long]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 COLUMNS = "Run, Recipe, Batch size, Concurrency, Examples, Total [s], Served [s per 10,000], Baseline [s per 10,000], "

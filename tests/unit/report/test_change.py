@@ -70,17 +70,17 @@ def test_an_undecided_cell_says_how_many_rounds_it_would_take():
 
 
 def tables(sd: float, rounds: int, slower: float = 0) -> Iterator[list[Change]]:
-    """Yield 500 comparisons of two recipes with 21 cells each, the first of which got slower."""
-    for a, b in np.random.default_rng(1).normal(0, sd, (500, 2, 2, 21, rounds)):
+    """Yield 200 comparisons of two recipes with 21 cells each, the first of which got slower."""
+    for a, b in np.random.default_rng(1).normal(0, sd, (200, 2, 2, 21, rounds)):
         b[0, 0] += np.log1p(slower)
         recipes = (changes(dict(enumerate(a[recipe])), dict(enumerate(b[recipe]))) for recipe in range(2))
         yield [own for recipe in recipes for own in recipe.values()]
 
 
 def test_the_same_system_twice_is_called_worse_in_5_percent_of_tables_at_most():
-    """Anywhere among 42 cells, plus the error of 500 simulated tables."""
+    """Anywhere among 42 cells, plus the error of 200 simulated tables."""
     false_alarms = np.mean(["worse" in findings(table, 0) for table in tables(0.04, 6)])
-    assert false_alarms <= 0.05 + 0.0195
+    assert false_alarms <= 0.05 + 0.0308
 
 
 @pytest.mark.parametrize(("rounds", "least"), [(6, 0.77), (8, 0.9)])
