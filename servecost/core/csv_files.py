@@ -7,6 +7,7 @@ count: what is left of a number that is cut short would be another number.
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -30,10 +31,14 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def append(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Append rows to a CSV file in one write, with a header if it is new; drop a last row that was cut short."""
+    """Append rows to a CSV file in one write, with a header if it is new; drop a last row that was cut short.
+
+    Processes that append at the same time do so one after the other.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = io.StringIO(newline="")
     with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
         file.truncate(_whole_bytes(file))
         csv.writer(lines).writerows([*([] if file.seek(0, os.SEEK_END) else [columns]), *rows])
         file.write(lines.getvalue().encode())

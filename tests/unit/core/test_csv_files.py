@@ -1,5 +1,6 @@
 """Files of results are whole, whatever happened to the process that wrote them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -40,6 +41,20 @@ def test_rows_are_appended_below_one_header(tmp_path: Path):
     for total_s in (0.5, 0.25):
         csv_files.append(path, COLUMNS, [(8, total_s)])
     assert path.read_text().split() == ["batch_size,total_s", "8,0.5", "8,0.25"]
+
+
+def test_s17_rows_that_are_appended_at_the_same_time_are_all_there(tmp_path: Path):
+    """Below one header, whoever is first."""
+    writers, each = 4, 50
+
+    def write(writer: int) -> None:
+        for number in range(each):
+            csv_files.append(tmp_path / "out.csv", COLUMNS, [(writer, number)])
+
+    with ThreadPoolExecutor(writers) as pool:
+        list(pool.map(write, range(writers)))
+    rows = csv_files.rows(tmp_path / "out.csv")
+    assert len(rows) == len({tuple(row.values()) for row in rows}) == writers * each
 
 
 @pytest.mark.parametrize(
