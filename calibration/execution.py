@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from servecost.bench import experiment as experiments
-from servecost.core import answers, csv_files
+from servecost.bench.scripts import baseline_command
+from servecost.core import answers, csv_files, recipe
 from servecost.core.recipe import ROOT
 from servecost.report.overhead import half_width
 
@@ -51,11 +52,12 @@ def times(execution: str, examples: int, folder: Path) -> list[dict[str, float]]
     """Return ``batch_size`` and ``total_s`` of a fresh process's runs; its answers are left in ``folder``."""
     csv = folder / "times.csv"
     csv.unlink(missing_ok=True)
-    command = ["baseline/efficientnet_b2.py", "--runs", "1", "--examples", str(examples), "--csv", str(csv)]
-    command += ["--batch-size", *map(str, BATCH_SIZES), "--expected", str(folder / f"{execution}.json")]
+    command = baseline_command(recipe.load("efficientnet_b2"), sys.executable, folder / f"{execution}.json")
+    command += ["--runs", "1", "--examples", str(examples), "--csv", str(csv)]
+    command += ["--batch-size", *map(str, BATCH_SIZES)]
     settings, _ = experiments.read(ROOT / "experiments" / "full.toml")
     variables = {**os.environ, **settings.variables(), "EFFICIENTNET_B2_EXECUTION": execution}
-    subprocess.run([sys.executable, *command], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, check=True)
     return [{"batch_size": int(row["batch_size"]), "total_s": float(row["total_s"])} for row in csv_files.rows(csv)]
 
 

@@ -23,6 +23,7 @@ import psutil
 from servecost.bench.environments import Environments, required_names
 from servecost.core import manifest, packages, systems, threads
 from servecost.core.recipe import ROOT, Recipe
+from servecost.core.warming import LIMIT_S
 
 # The packages whose code can move a number; what the report does with the numbers is not among them.
 MEASURING = ("core", "direct", "load", "bench")
@@ -50,6 +51,7 @@ class Subject:
     system: str
     python: str
     environment: Mapping[str, str]
+    warm_s: int = LIMIT_S
 
 
 def write(folder: Path, subject: Subject, slice_s: float, names: Iterable[str] = (), **run: Any) -> None:
@@ -66,16 +68,22 @@ def write(folder: Path, subject: Subject, slice_s: float, names: Iterable[str] =
 def gather(subject: Subject, slice_s: float) -> dict[str, Any]:
     """Return the conditions of now: a tree of fields, in which every fact stands once."""
     of_machine = _of_machine(subject.environment, subject.system)
-    return {**_of_recipe(subject), "stacks": _stacks(subject), **of_machine, "slice_s": slice_s}
+    return {**_of_recipe(subject), "stacks": _stacks(subject), **of_machine, **_method(slice_s, subject.warm_s)}
 
 
-def gather_before(recipe: Recipe, system: str, environment: Mapping[str, str], slice_s: float) -> dict[str, Any]:
+def gather_before(
+    recipe: Recipe, system: str, environment: Mapping[str, str], slice_s: float, warm_s: int
+) -> dict[str, Any]:
     """Return the conditions as far as they are known before anything is built: without an interpreter, no versions."""
     python = Environments().find(recipe, systems.load(system))
     if python is not None:
-        return gather(Subject(recipe, system, python, environment), slice_s)
+        return gather(Subject(recipe, system, python, environment, warm_s), slice_s)
     subject = Subject(recipe, system, sys.executable, environment)
-    return {**_of_recipe(subject), **_of_machine(environment, system), "slice_s": slice_s}
+    return {**_of_recipe(subject), **_of_machine(environment, system), **_method(slice_s, warm_s)}
+
+
+def _method(slice_s: float, warm_s: int) -> dict[str, Any]:
+    return {"slice_s": slice_s, "warm_s": warm_s}
 
 
 def _of_recipe(subject: Subject) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from servecost.core import systems, threads
 from servecost.core.reasons import printable
 from servecost.core.recipe import Recipe, load
 from servecost.core.system import LOOPBACK, Served, System
-from servecost.statistics import looks
+from servecost.core.warming import LIMIT_S
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -100,6 +100,7 @@ class Experiment(_Table):
         precision: half the width of the 95 % interval of served / baseline, 0.03 for 3 %, at which a cell is repeated
             no more; by default, it is repeated as often as ``rounds`` allows.
         slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
+        warm_s: after so many seconds untimed work of a cell's batch size is repeated no more, steady or not.
         instrument: whether each cell is also measured on the null system, once: what the client itself takes.
         aa: whether each recipe's baseline is also paired with itself in each round: what this machine can tell apart.
         seed: of the order in which batch sizes and concurrencies are run.
@@ -125,6 +126,7 @@ class Experiment(_Table):
     ] = 2
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     slice_s: Annotated[float, Field(ge=0)] = SLICE_S
+    warm_s: Annotated[int, Field(ge=0)] = LIMIT_S
     instrument: bool = True
     aa: bool = True
     seed: int = 1
@@ -168,6 +170,8 @@ class Experiment(_Table):
     def looks(self) -> tuple[int, ...]:
         """The numbers of rounds after which each cell is looked at, and may be repeated no more."""
         if isinstance(self.rounds, Rounds) and self.precision is not None:
+            from servecost.statistics import looks  # noqa: PLC0415  # scipy doubles the start of every command
+
             return looks.looks(self.rounds.least, self.rounds.most)
         return (self.most_rounds,)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from servecost.bench.experiment import Experiment
-from servecost.bench.runs import Kind, Part, Run
+from servecost.bench.runs import Kind, Part, Run, large
 from servecost.core import csv_files, layout, systems
 from servecost.core.recipe import Recipe
 from servecost.core.system import VARIANT_SIGN
@@ -73,6 +73,7 @@ def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out:
         for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice)
         for concurrency in _shuffled(experiment.concurrencies_of(recipe.name), dice)
     ]
+    runs.sort(key=lambda run: large(run.batch_size))
     return Part(number, recipe, system, folder, folder / layout.EXPECTED_JSON, tuple(runs))
 
 

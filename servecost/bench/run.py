@@ -69,7 +69,7 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
     out = out.absolute()  # processes are started in folders of their own
     variables = experiment.variables()
     now = [
-        conditions.gather_before(recipe, system, variables, experiment.slice_s)
+        conditions.gather_before(recipe, system, variables, experiment.slice_s, experiment.warm_s)
         for recipe in recipes
         for system in experiment.systems
     ]

@@ -13,6 +13,9 @@ from servecost.core import layout
 from servecost.core.recipe import Recipe
 from servecost.core.verdicts import Verdict
 
+# From this batch size on, memory that a process has taken and does not give back would be felt by smaller batches: each
+# such size has a baseline process of its own, after all smaller ones.
+LARGE = 128
 FAILED_SUFFIX = ".failed"
 UNFINISHED_SUFFIX = ".unfinished"
 
@@ -75,6 +78,11 @@ class Run:
         return self.place if verdict.is_lasting else self.failed_place
 
 
+def large(batch_size: int) -> int:
+    """Return a batch size if it is a large one, else 0: runs that agree in it share a baseline process."""
+    return batch_size if batch_size >= LARGE else 0
+
+
 @dataclass(frozen=True)
 class Part:
     """One recipe under one system in one round: one baseline process and one server for all its runs.
@@ -104,5 +112,6 @@ class Part:
 
     @property
     def largest_batch_size(self) -> int:
-        """The largest batch size of its runs, which comes first, untimed."""
-        return max(run.batch_size for run in self.runs)
+        """The largest batch size of its runs, but for large ones if there are others; it comes first, untimed."""
+        sizes = [run.batch_size for run in self.runs]
+        return max((size for size in sizes if not large(size)), default=min(sizes))

@@ -9,11 +9,11 @@ from typing import NamedTuple, Sequence
 
 # Work is steady once it has been repeated so often and so long, and the last time is not this much quicker than the
 # best before. Where it takes so long that it must be few, one repetition has to do. It is given up as unsteady after so
-# many seconds, or repetitions.
+# many seconds, unless others are asked for, or repetitions.
 LEAST, LEAST_S = 3, 0.3
 FEW, LONG_S = 2, 5.0
-QUICKER = 0.9
-LIMIT_S, MOST = 60.0, 1000
+QUICKER = 0.95
+LIMIT_S, MOST = 20, 1000
 
 # A run is cut into so many blocks of equal work. It began cold if its first block took longer than every other by this
 # factor, and longer than their median by this part of the whole run, and by so many seconds: a short run meets
@@ -47,16 +47,19 @@ class Cold(NamedTuple):
 class Warming:
     """The same work, repeated until it is steady."""
 
-    def __init__(self, known_s: float | None = None) -> None:
-        """``known_s``: what the work takes in this process once steady, if it has been steady before."""
-        self._known_s = known_s
+    def __init__(self, known_s: float | None = None, limit_s: float = LIMIT_S) -> None:
+        """``known_s``: what the work takes in this process once steady, if it has been steady before.
+
+        ``limit_s``: it is done at least once, and not again after so many seconds.
+        """
+        self._known_s, self._limit_s = known_s, limit_s
         self._seconds: list[float] = []
 
     def add(self, seconds: float) -> bool:
         """Take in how long a repetition took; return whether the work is warm now, or will not become so."""
         self._seconds.append(seconds)
         spent_s, count = sum(self._seconds), len(self._seconds)
-        if spent_s >= LIMIT_S or count >= MOST:
+        if spent_s >= self._limit_s or count >= MOST:
             return True
         if self._known_s is not None and seconds <= self._known_s / QUICKER:
             return spent_s >= LEAST_S or count >= FEW

@@ -18,7 +18,8 @@ from typing import Iterator, Sequence
 from servecost.core import answers, csv_files, layout, recipe
 from servecost.core.options import at_least
 from servecost.core.overhead import EXAMPLES
-from servecost.direct.timing import Direct, time_call, time_calls, warm_up
+from servecost.core.warming import LIMIT_S
+from servecost.direct.timing import Direct, time_call, time_calls
 
 BATCH_SIZES = (1, 8, 32, 64, 128, 256, 512)
 RUNS = 3
@@ -38,6 +39,15 @@ def build_parser(recipe_name: str | None) -> argparse.ArgumentParser:
         "--examples", type=at_least(1), default=EXAMPLES, metavar="N", help="examples in a run (default: %(default)s)"
     )
     parser.add_argument("--runs", type=at_least(0), default=RUNS, help="runs per batch size (default: %(default)s)")
+    parser.add_argument(
+        "--warm-seconds",
+        type=at_least(0),
+        default=LIMIT_S,
+        metavar="S",
+        help="repeat untimed calls of a run's batch size until they are steady, but no more after so long (default: "
+        "%(default)s)",
+    )
+    parser.add_argument("--cold", action="store_true", help="make no untimed calls of a run's batch size")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="append each run's total to this file")
     parser.add_argument("--cold-csv", type=Path, metavar="FILE", help="append what first calls cost to this file")
     parser.add_argument("--calls-csv", type=Path, metavar="FILE", help="append each separate call's time to this file")
@@ -85,10 +95,9 @@ class Measurement:
         """
         self._recipe, self._options = chosen, options
         self._met: set[int] = set()
-        self._direct = Direct(recipe.copy_to(chosen, folder))
-        self._expected = warm_up(self._direct.predictor, list(chosen.example))
+        self._direct = Direct(recipe.copy_to(chosen, folder), list(chosen.example), options.warm_seconds)
         if options.expected:
-            answers.write(options.expected, self._expected)
+            answers.write(options.expected, self._direct.expected)
 
     def make(self) -> None:
         """Do everything, in the order of the command line or of standard input."""
@@ -96,11 +105,14 @@ class Measurement:
             for line in sys.stdin:
                 self._answer_request(*line.split())
             return
-        if self._options.runs:  # memory is touched for the first time before anything is timed
+        if (
+            self._options.runs and not self._options.cold
+        ):  # memory is touched for the first time before anything is timed
             self.warm(max(self._options.batch_size))
         for batch_size in self._options.batch_size:
             for run in range(1, self._options.runs + 1):
-                self.warm(batch_size)
+                if not self._options.cold:
+                    self.warm(batch_size)
                 self.time_run(batch_size, self._options.examples, run)
 
     def _answer_request(self, what: str, batch_size: str, *more: str) -> None:
@@ -126,7 +138,7 @@ class Measurement:
     def time_run(self, batch_size: int, examples: int, number: int) -> None:
         """Time one run: a call with all inputs."""
         inputs = self._recipe.inputs.take(examples)
-        total_s = time_call(self._direct.predictor, inputs, batch_size, self._expected)
+        total_s = time_call(self._direct.predictor, inputs, batch_size, self._direct.expected)
         print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, examples), flush=True)
         if self._options.csv:
             row = (self._recipe.name, batch_size, number, examples, repr(total_s))

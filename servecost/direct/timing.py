@@ -20,7 +20,7 @@ from servecost.core import answers, call_log, plain, stops
 from servecost.core.example import search_path
 from servecost.core.overhead import WARM_UPS
 from servecost.core.recipe import Recipe
-from servecost.core.warming import Cold, Warming
+from servecost.core.warming import LIMIT_S, Cold, Warming
 
 Predictor = Callable[..., List[Any]]
 
@@ -59,29 +59,39 @@ class Direct:
 
     Attributes:
         predictor: the predictor, in the wrapper that a served one has, too.
+        expected: its answers to the example.
         log: start and end in ns, inputs and batch size of each call.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Import the predictor from within its folder, as a server does."""
+    def __init__(self, folder: Path, example: list[Any], limit_s: float = LIMIT_S) -> None:
+        """Import the predictor from within its folder, as a server does, and call it on the example, untimed.
+
+        ``limit_s``: for about so long work of one size is repeated until it is steady. Raises ValueError if the answers
+        to the example are none.
+        """
         sys.path[:] = search_path(folder)
         os.chdir(str(folder))
         self.log: list[tuple[int, int, int, int]] = []
         predictor = importlib.import_module("predictor").predictor
         self.predictor = call_log.logged(predictor, lambda *call: self.log.append(call))
+        self.expected = warm_up(self.predictor, example)
+        self.log.clear()
+        self._limit_s = limit_s
         self._steady: dict[tuple[int, int], float] = {}
         self._further: dict[int, float] = {}
 
     def call_s(self, inputs: list[Any], batch_size: int) -> float:
-        """Return the seconds of a call, from its entry in the log."""
-        self.predictor(inputs, batch_size=batch_size)
+        """Return the seconds of a call, from its entry in the log. Raises ValueError if an answer is wrong."""
+        count = len(inputs)  # a predictor may use its list up
+        given = self.predictor(inputs, batch_size=batch_size)
         start_ns, end_ns, _, _ = self.log.pop()
+        check_answers(given, count, batch_size, self.expected)
         return float(end_ns - start_ns) / 1e9
 
     def warm(self, chosen: Recipe, size: int, batch_size: int) -> Cold:
         """Call the predictor with ``size`` inputs, untimed, until that is steady; return what the first call cost."""
         inputs = chosen.inputs.take(size)
-        warming = Warming(self._steady.get((size, batch_size)))
+        warming = Warming(self._steady.get((size, batch_size)), self._limit_s)
         while not warming.add(self.call_s(inputs, batch_size)):
             pass
         self._steady[size, batch_size] = warming.found.steady_s
@@ -143,14 +153,18 @@ def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected
     start_ns = time.perf_counter_ns()
     given = predictor(inputs, batch_size=batch_size)
     end_ns = time.perf_counter_ns()
-    total_s = stops.own().between_ns(start_ns, end_ns) / 1e9
+    check_answers(given, count, batch_size, expected)
+    return stops.own().between_ns(start_ns, end_ns) / 1e9
+
+
+def check_answers(given: list[Any], count: int, batch_size: int, expected: list[Any]) -> None:
+    """Raise ValueError unless the answers to ``count`` inputs are the example's, over and over."""
     answers.check_count(given, count)
     for index, answer in enumerate(given):
         if not answers.same(expected[index % len(expected)], answer):
             raise ValueError(
                 "batch size {}: answer {} differs from the example's: {!r}".format(batch_size, index, answer)
             )
-    return total_s
 
 
 def time_calls(

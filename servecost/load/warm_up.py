@@ -7,10 +7,11 @@ them is the caller's matter.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from servecost.core.warming import Cold, Warming
+from servecost.core.warming import LIMIT_S, Cold, Warming
 
-# A wave of all users that would take longer than so many seconds is left to as many users as fit, and sent once.
-WAVE_LIMIT_S = 5.0
+# A wave of all users that would take longer than this part of the time that there is, is left to as many users as fit,
+# and sent once: a request that has been sent cannot be taken back.
+WAVE_PART = 0.25
 LEAST_USERS = 2
 
 Send = Callable[[int], float]
@@ -47,10 +48,13 @@ class Untimed(NamedTuple):
 class WarmUp:
     """The warm-up of one run."""
 
-    def __init__(self, work: Work, steady_s: dict[Work, float]) -> None:
-        """``work``: a wave of all users; ``steady_s``: what waves took once steady, in this process; it is added to."""
-        self._work = work
-        self._steady_s = steady_s
+    def __init__(self, work: Work, steady_s: dict[Work, float], limit_s: float = LIMIT_S) -> None:
+        """``work``: a wave of all users; ``steady_s``: what waves took once steady, in this process; it is added to.
+
+        ``limit_s``: after which nothing is repeated.
+        """
+        self._work, self._steady_s = work, steady_s
+        self._limit_s = self._left_s = limit_s
 
     def run(self, send: Send) -> Cold:
         """Send waves until they are steady; return what those of one user alone have shown.
@@ -59,16 +63,20 @@ class WarmUp:
         """
         alone = self._repeat(1, send)
         users = self._work.users
-        if users > 1 and alone.steady_s * users > WAVE_LIMIT_S:
-            send(min(users, max(LEAST_USERS, int(WAVE_LIMIT_S / alone.steady_s))))
+        wave_s = WAVE_PART * self._limit_s
+        if users > 1 and alone.steady_s * users > wave_s:
+            send(min(users, max(LEAST_USERS, int(wave_s / alone.steady_s))))
         elif users > 1:
             self._repeat(users, send)
         return alone
 
     def _repeat(self, users: int, send: Send) -> Cold:
         work = self._work._replace(users=users)
-        warming = Warming(self._steady_s.get(work))
-        while not warming.add(send(users)):
-            pass
+        warming = Warming(self._steady_s.get(work), self._left_s)
+        is_warm = False
+        while not is_warm:
+            wave_s = send(users)
+            self._left_s -= wave_s
+            is_warm = warming.add(wave_s)
         self._steady_s[work] = warming.found.steady_s
         return warming.found

@@ -80,7 +80,7 @@ def test_a_predictor_that_fails_or_answers_differently_gives_no_number(command: 
     path = tmp_path / "out.csv"
     done = command(SCRIPT, "--recipe", folder, "--examples", 10, "--csv", path)
     assert done.returncode == 1
-    assert "error: drifting: batch size 1: answer 0 differs from the example's: '1'" in done.stderr
+    assert "error: drifting: batch size 512: answer 0 differs from the example's: '51'" in done.stderr
     assert not path.exists()
     failing = command(SCRIPT, "--recipe", TEST_RECIPES / "unreliable", UNRELIABLE_EXAMPLE="fail")
     assert failing.returncode == 1

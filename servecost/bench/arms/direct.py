@@ -19,7 +19,7 @@ from servecost.bench.processes.pauses import Pauses
 from servecost.bench.processes.process import Command, Process, running
 from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
-from servecost.bench.runs import UNFINISHED_SUFFIX, Part, Run
+from servecost.bench.runs import UNFINISHED_SUFFIX, Part, Run, large
 from servecost.bench.scripts import baseline_command
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, csv_files, layout, stops
@@ -30,8 +30,8 @@ POLL_S = 0.02
 # A run that takes this much longer per example than calls before and after it, and LONGER_S in all, has met something
 # that those had not. On a shared machine the same work takes half as long again at times.
 LONGER_THAN_WARM = 2.0
-# Of separate calls, the part of the run's own seconds that they may take.
-CALLS_PART = 0.15
+# Of separate calls, the part of the run's own seconds that they may take; or so many seconds, if that is more.
+CALLS_PART, CALLS_LEAST_S = 0.15, 1.0
 
 
 class Files:
@@ -82,12 +82,14 @@ class DirectArm:
         self._pauses = Pauses(lambda: self._trees, self._files.stops)
         self.start_s = 0.0
         self._warmed: dict[int, _Warm] = {}
+        self._large = 0
         self._stopped_for = VALID
 
     def ready(self) -> list[Any]:
-        """Return its answers to the example, once it has loaded its model and met the largest batch."""
+        """Return its answers to the example, once it has loaded its model and met the largest batch but large ones."""
         if self._started is None:
             self._load()
+            self._large = large(self._part.largest_batch_size)
             try:
                 self._warm(self._part.largest_batch_size)
             except ArmFailed:  # the runs of that size will say so
@@ -97,7 +99,13 @@ class DirectArm:
         return answers.read(self._files.expected)
 
     def warm(self, run: Run) -> float:
-        """Call the predictor with one batch of the run until that is steady; return how long the run should take."""
+        """Call the predictor with one batch of the run until that is steady; return how long the run should take.
+
+        In a new process, if this one has been for runs of another large size, or small ones.
+        """
+        if large(run.batch_size) != self._large:
+            self._load()
+            self._large = large(run.batch_size)
         return self._warm(run.batch_size).expected_s(run)
 
     def begin(self, run: Run, folder: Path) -> None:
@@ -139,9 +147,8 @@ class DirectArm:
         """
         before = len(csv_files.rows(self._files.calls))
         words = " ".join(f"{inputs}:{batch_size}" for inputs, batch_size in sizes)
-        self._process.write_line(
-            f"calls {self._run.batch_size} {self._run.examples} {CALLS_PART * total_s:.3f} {words}"
-        )
+        limit_s = max(CALLS_LEAST_S, CALLS_PART * total_s)
+        self._process.write_line(f"calls {self._run.batch_size} {self._run.examples} {limit_s:.3f} {words}")
 
         def is_over() -> bool:
             return any(row["inputs"] == "0" for row in csv_files.rows(self._files.calls)[before:])
@@ -157,7 +164,9 @@ class DirectArm:
         return self._started
 
     def _load(self) -> None:
-        """Start a process and wait until it has loaded its model, and answered the example."""
+        """Start a process in place of the last one; wait until it has loaded its model, and answered the example."""
+        if self._started is not None:
+            self._started.end()
         self._files.expected.unlink(missing_ok=True)
         self._stopped_for, began_s = VALID, time.monotonic()
         self._warmed.clear()
@@ -224,6 +233,7 @@ def direct_arm(name: str, part: Part, subject: Subject, tick: Callable[[], None]
     files = Files(part, name)
     files.remove()
     words = [*baseline_command(subject.recipe, subject.python, files.expected), "--on-request"]
+    words += ["--warm-seconds", str(subject.warm_s)]
     words += ["--csv", str(files.totals), "--calls-csv", str(files.calls), "--cold-csv", str(files.cold)]
     variables = {**subject.environment, stops.VARIABLE: str(files.stops)}
     with ExitStack() as stack:

@@ -147,7 +147,7 @@ class ArmsFactory:
         except EnvironmentRefused as error:
             yield Arms({layout.SERVED: NoArm(Verdict("environment", str(error)))})
             return
-        subject = Subject(part.recipe, part.system, python, self.experiment.variables())
+        subject = Subject(part.recipe, part.system, python, self.experiment.variables(), self.experiment.warm_s)
         with ExitStack() as stack:
 
             def direct(name: str) -> DirectArm:

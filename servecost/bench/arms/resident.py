@@ -38,6 +38,7 @@ class Load:
         batch_size: examples in one request.
         examples: examples in the run.
         request_timeout_s: after which a request has failed.
+        warm_s: after which untimed requests are repeated no more.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Load:
     batch_size: int
     examples: int
     request_timeout_s: int
+    warm_s: int
 
 
 class ResidentLocust:
@@ -108,6 +110,7 @@ class ResidentLocust:
             "batch_size": load.batch_size,
             "examples": load.examples,
             "request_timeout": load.request_timeout_s,
+            "warm_seconds": load.warm_s,
         }
         deadline, refusal = time.monotonic() + REFUSED_LIMIT_S, ""
         while time.monotonic() < deadline:

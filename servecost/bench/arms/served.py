@@ -226,8 +226,8 @@ class ServedArm:
         """Have Locust prepare a run and hold it. Raises ArmFailed if it cannot."""
         locust = standing.locust
         with standing.pauses.running():
-            load = Load(standing.server.address, self._part.system, users, batch_size, examples, self._timeout_s)
-            locust.start(load)
+            address, warm_s = standing.server.address, self._subject.warm_s
+            locust.start(Load(address, self._part.system, users, batch_size, examples, self._timeout_s, warm_s))
             self._wait(standing, lambda: locust.warm_json.exists() or locust.run_json.exists(), FOREVER)
         if not locust.warm_json.exists():
             content = json.loads(locust.run_json.read_text())

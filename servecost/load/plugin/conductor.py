@@ -111,7 +111,9 @@ class Conductor:
         hold.forget()
         spec = describe_run(uuid4().hex, options, self._recipe, self._expected)
         work = Work(host or "", spec.system, spec.batch_size, users)
-        preparation = Preparation(self._counter(work.host, spec.system), WarmUp(work, self._steady_s), hold)
+        preparation = Preparation(
+            self._counter(work.host, spec.system), WarmUp(work, self._steady_s, options.warm_seconds), hold
+        )
         name = RunName(self._recipe.name, spec.batch_size, users, spec.examples)
         self._run = run = Run(name, spec, self._workers, preparation)
         if is_address(host):

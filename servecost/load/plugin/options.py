@@ -17,6 +17,7 @@ from servecost.core import systems
 from servecost.core.options import at_least
 from servecost.core.overhead import EXAMPLES
 from servecost.core.system import LOOPBACK
+from servecost.core.warming import LIMIT_S
 
 # Locust itself warns that faster spawning "is known to sometimes cause issues".
 SPAWN_RATE_MAX = 100
@@ -41,6 +42,11 @@ NUMBERS = {
     "batch_size": Number(1, 1, "Examples in one request"),
     "examples": Number(1, EXAMPLES, "Examples in the run"),
     "warm_ups": Number(0, 1, "Untimed requests of one example that each user sends first; 0 for no warm-up at all"),
+    "warm_seconds": Number(
+        0,
+        LIMIT_S,
+        "Seconds after which untimed requests of the run's batch size are repeated no more, steady or not",
+    ),
     "request_timeout": Number(1, 1800, "Seconds to wait for an answer"),
 }
 SYSTEM = "system"

@@ -16,6 +16,7 @@ from servecost.bench.conditions import MEASURING, Subject, commit
 from servecost.bench.experiment import SLICE_S
 from servecost.core import manifest, recipe, systems
 from servecost.core.recipe import ROOT
+from servecost.core.warming import LIMIT_S
 from tests.support import write_recipe
 from tests.unit.bench.fakes import FakeInstalled
 
@@ -179,9 +180,9 @@ def test_a_system_that_does_not_call_the_predictor_has_no_stack(name: str):
     assert found["code"]["systems"].keys() == {name}
 
 
-def before(name: str = SYSTEM, slice_s: float = SLICE_S) -> dict[str, Any]:
+def before(name: str = SYSTEM, slice_s: float = SLICE_S, warm_s: int = LIMIT_S) -> dict[str, Any]:
     """Return the conditions as far as they are known before an experiment makes anything."""
-    return conditions.gather_before(recipe.load("echo"), name, {"OMP_NUM_THREADS": "2"}, slice_s)
+    return conditions.gather_before(recipe.load("echo"), name, {"OMP_NUM_THREADS": "2"}, slice_s, warm_s)
 
 
 @pytest.mark.usefixtures("installed")
@@ -208,6 +209,13 @@ def test_the_length_of_slices_is_a_condition(one_s: float):
     other_s = one_s + 1
     with pytest.raises(manifest.Unlike, match=rf"^slice_s \({one_s} / {other_s}\)$"):
         manifest.check_alike([before(slice_s=one_s), gathered_of(subject_of(), other_s)], ["environment", "stacks"])
+
+
+@pytest.mark.usefixtures("installed")
+def test_how_long_arms_are_warmed_is_a_condition():
+    """A pair whose arms were not steady yet is not compared with one whose arms were."""
+    with pytest.raises(manifest.Unlike, match=rf"^warm_s \({LIMIT_S} / {LIMIT_S + 1}\)$"):
+        manifest.check_alike([before(), before(warm_s=LIMIT_S + 1)])
 
 
 def gathered(installed: FakeInstalled, **versions: str) -> dict[str, Any]:

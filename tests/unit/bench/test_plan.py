@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from servecost.bench import plan
-from servecost.bench.runs import Kind, Part
+from servecost.bench.runs import LARGE, Kind, Part
 from servecost.core import csv_files, layout, recipe, systems
 from tests.unit.bench.fakes import experiment, of_kind, planned
 
@@ -68,6 +68,17 @@ def test_pairs_of_one_batch_size_stand_together(tmp_path: Path):
     for order in order_of(planned(tmp_path, **ORDERED)):
         for first in range(0, len(order), 3):
             assert len({batch_size for batch_size, _ in order[first : first + 3]}) == 1
+
+
+def test_large_batches_come_last_and_in_their_order(tmp_path: Path):
+    """What they leave in a server's memory does not rest beside small ones."""
+    sizes = {"batch_sizes": [1, 512, 8, LARGE, 64]}
+    for part in of_kind(planned(tmp_path, **{**ORDERED, **sizes}), Kind.PAIR):
+        order = [run.batch_size for run in part.runs]
+        assert order[-6:] == [LARGE] * 3 + [512] * 3
+        assert part.largest_batch_size == 64
+    (part, *_) = planned(tmp_path, **{**ORDERED, "batch_sizes": [512, 256]})
+    assert part.largest_batch_size == 256
 
 
 def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path: Path):

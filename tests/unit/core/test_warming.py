@@ -68,9 +68,9 @@ def test_work_that_was_steady_before_is_warm_sooner(seconds: list[float], known_
 
 def test_work_that_never_becomes_steady_is_given_up(monkeypatch: pytest.MonkeyPatch):
     """After so many seconds, or so often."""
-    monkeypatch.setattr(warming, "LIMIT_S", 10.0)
-    repeated([5.0, 3.0, 2.0])
-    monkeypatch.setattr(warming, "LIMIT_S", LIMIT_S)
+    for limit_s, number in ((10, 3), (8, 2), (5, 1), (0, 1)):
+        found = Warming(limit_s=limit_s)
+        assert [found.add(seconds) for seconds in (5.0, 3.0, 2.0)[:number]] == [False] * (number - 1) + [True]
     monkeypatch.setattr(warming, "MOST", 4)
     repeated([1e-3, 1e-4, 1e-5, 1e-6])
 

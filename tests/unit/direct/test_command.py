@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from servecost.core import answers, csv_files, layout, recipe, stops
-from servecost.core.warming import Cold
+from servecost.core.warming import LIMIT_S, Cold
 from servecost.direct import command
 from servecost.direct.command import BATCH_SIZES, build_parser, check_csv, is_foreign, main
 from servecost.direct.timing import Direct, SeparateCall
@@ -111,6 +111,28 @@ def test_by_hand_the_largest_batch_comes_first_and_each_run_is_warm(run: Run, mi
     assert order.made == [("warm", 64, 64), *(step for steps in each for step in steps)]
 
 
+def test_cold_runs_come_without_work_of_their_size(run: Run, mine: Path, order: Order):
+    """What a process pays at its first work of a size is in them."""
+    assert run("--recipe", mine, "--batch-size", 1, 8, "--examples", 100, "--runs", 1, "--cold") == 0
+    assert order.made == [("run", 100, 1), ("run", 100, 8)]
+
+
+@pytest.mark.parametrize(("options", "limit_s"), [((), LIMIT_S), (("--warm-seconds", 5), 5)])
+def test_untimed_work_is_not_repeated_after_so_many_seconds(
+    run: Run, mine: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], limit_s: int
+):
+    """As many as are asked for."""
+    given: list[int] = []
+
+    def direct(folder: Path, example: list[Any], limit_s: int) -> Direct:
+        given.append(limit_s)
+        return Direct(folder, example, limit_s)
+
+    monkeypatch.setattr(command, "Direct", direct)
+    assert run("--recipe", mine, "--runs", 0, *options) == 0
+    assert given == [limit_s]
+
+
 def test_the_first_call_of_a_size_is_printed_once(
     run: Run, mine: Path, order: Order, capsys: pytest.CaptureFixture[str]
 ):
@@ -203,7 +225,7 @@ def test_a_wrong_answer_is_one_line_and_exit_code_1(run: Run, tmp_path: Path, ca
     predictor = "def predictor(inputs, batch_size=0): return ['right' if batch_size == 0 else 'wrong' for _ in inputs]"
     folder = write_recipe(tmp_path / "mine", predictor=predictor)
     assert run("--recipe", folder, "--csv", "out.csv", "--examples", 5) == 1
-    assert capsys.readouterr().err == "error: mine: batch size 1: answer 0 differs from the example's: 'wrong'\n"
+    assert capsys.readouterr().err == "error: mine: batch size 512: answer 0 differs from the example's: 'wrong'\n"
     assert not (tmp_path / "out.csv").exists()
 
 

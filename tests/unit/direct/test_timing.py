@@ -12,7 +12,7 @@ import pytest
 from servecost.core import recipe, stops
 from servecost.core.overhead import WARM_UPS
 from servecost.core.stops import Stop
-from servecost.core.warming import Cold
+from servecost.core.warming import LIMIT_S, Cold
 from servecost.direct import timing
 from servecost.direct.timing import (
     REFERENCE_S,
@@ -151,7 +151,7 @@ def direct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Direct]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.delitem(sys.modules, "predictor", raising=False)
-    yield Direct(folder)
+    yield Direct(folder, ["a"])
     sys.modules.pop("predictor", None)
 
 
@@ -169,6 +169,14 @@ def test_each_call_is_in_the_log_until_its_seconds_are_taken(direct: Direct):
     assert [call[2:] for call in direct.log] == [(2, 2)]
 
 
+def test_an_untimed_answer_is_checked_like_all_others(direct: Direct):
+    """A predictor that is wrong in a batch is found before anything is timed."""
+    assert direct.expected == [direct.predictor(["b"])[0]]
+    direct.expected = ["another"]
+    with pytest.raises(ValueError, match=r"^batch size 8: answer 0 differs from the example's"):
+        direct.call_s(["a"], 8)
+
+
 class Calls(Direct):
     """A predictor whose calls take given times by a fake clock, without a recipe.
 
@@ -180,6 +188,7 @@ class Calls(Direct):
     def __init__(self, call_s_of: Callable[[int, int], float]) -> None:
         self.call_s_of, self.now_s = call_s_of, 100.0
         self.made: list[tuple[int, int]] = []
+        self._limit_s = LIMIT_S
         self._steady: dict[tuple[int, int], float] = {}
         self._further: dict[int, float] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import cast
@@ -11,11 +12,11 @@ from typing import cast
 import pytest
 
 from servecost.bench.arms import direct
-from servecost.bench.arms.direct import CALLS_PART, LONGER_THAN_WARM, DirectArm, Files, direct_arm
+from servecost.bench.arms.direct import CALLS_LEAST_S, CALLS_PART, LONGER_THAN_WARM, DirectArm, Files, direct_arm
 from servecost.bench.arms.protocol import ArmFailed
 from servecost.bench.conditions import Subject
 from servecost.bench.processes.process import Command, Process
-from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
+from servecost.bench.runs import LARGE, UNFINISHED_SUFFIX, Kind, Part, Run
 from servecost.bench.turns import FOREVER
 from servecost.core import answers, csv_files, layout, stops
 from servecost.core.verdicts import VALID, Verdict
@@ -66,7 +67,7 @@ class Baseline:
 
     def answer(self, what: str, batch_size: str, *more: str) -> None:
         if what == "warm":
-            warm = ("baseline", batch_size, *COLD[int(batch_size)], FURTHER_S)
+            warm = ("baseline", batch_size, *COLD.get(int(batch_size), COLD[8]), FURTHER_S)
             csv_files.append(self.files.cold, layout.WARM_COLUMNS, [warm])
         elif what == "run":
             row = ("echo", batch_size, 1, more[0], self.total_s)
@@ -114,6 +115,15 @@ def test_the_largest_batch_of_the_part_comes_first(baseline: Baseline):
     for _ in range(2):
         baseline.arm.ready()
     assert baseline.lines() == ["warm 8"]
+
+
+def test_each_large_size_has_a_process_of_its_own(baseline: Baseline):
+    """What it leaves in memory rests beside no other."""
+    baseline.arm.ready()
+    small = run_of(baseline.part, 8)
+    for batch_size, starts in ((8, 1), (LARGE, 2), (LARGE, 2), (2 * LARGE, 3), (8, 4)):
+        baseline.arm.warm(replace(small, batch_size=batch_size))
+        assert baseline.starts == starts
 
 
 @pytest.mark.parametrize(("batch_size", "expected_s"), [(1, 0.01 + 59 * FURTHER_S), (8, 0.08 + 52 * FURTHER_S)])
@@ -223,13 +233,14 @@ def test_separate_calls_are_made_beside_reference_calls_of_the_runs_own_size(bas
     """They take a part of the run's seconds; the row that ends them is none."""
     baseline.make(run_of(baseline.part, 8), tmp_path)
     baseline.lines()
-    rows = baseline.arm.time_calls([(3, 8), (5, 8)], 2.0)
-    assert baseline.process.lines == [f"calls 8 60 {CALLS_PART * 2.0:.3f} 3:8 5:8"]
+    rows = baseline.arm.time_calls([(3, 8), (5, 8)], 20.0)
+    assert baseline.process.lines == [f"calls 8 60 {CALLS_PART * 20.0:.3f} 3:8 5:8"]
     assert [(row["inputs"], row["batch_size"], row["call_s"], row["reference_s"]) for row in rows] == [
         (inputs, "8", "0.02", "0.04") for inputs in ("3", "5", "3", "5")
     ]
     assert baseline.tree.is_suspended
     assert len(baseline.arm.time_calls([(1, 8)], 2.0)) == 2
+    assert baseline.process.lines[-1] == f"calls 8 60 {CALLS_LEAST_S:.3f} 1:8"
 
 
 EXPECTED_S = COLD[8].steady_s + 52 * FURTHER_S

@@ -18,7 +18,7 @@ from servecost.core import layout, recipe, stops
 from tests.unit.bench.arms.fakes import FakeProcess
 from tests.unit.core.fakes import FakeTime
 
-LOAD = Load("http://127.0.0.1:8080", "fastdeploy", 4, 8, 60, 480)
+LOAD = Load("http://127.0.0.1:8080", "fastdeploy", 4, 8, 60, 480, 20)
 
 
 class Web:
@@ -146,6 +146,7 @@ def test_a_run_is_asked_for_as_the_web_interface_does(started: Started):
         "batch_size": 8,
         "examples": 60,
         "request_timeout": 480,
+        "warm_seconds": 20,
     }
 
 

@@ -26,6 +26,7 @@ from servecost.core.recipe import Recipe
 from servecost.core.serving import ServerFailed
 from servecost.core.system import Served, StageTime
 from servecost.core.verdicts import VALID, Verdict
+from servecost.core.warming import LIMIT_S
 from tests.unit.bench.arms.fakes import FakeProcess, FakeTree, FakeWatch
 from tests.unit.bench.fakes import of_kind, planned
 from tests.unit.core.fakes import FakeTime
@@ -246,7 +247,7 @@ def test_locust_is_given_what_both_arms_have(arm: Serving):
     chosen, expected, environment = arm.locust.given
     assert (chosen, expected, environment) == (arm.part.recipe, arm.part.expected_json, {"OMP_NUM_THREADS": "2"})
     assert arm.locust.loads[-1] == Load(
-        "http://127.0.0.1:8080", arm.part.system, run.concurrency, run.batch_size, 60, 480
+        "http://127.0.0.1:8080", arm.part.system, run.concurrency, run.batch_size, 60, 480, LIMIT_S
     )
     assert UNFINISHED_SUFFIX in arm.locust.folder.name
 
