@@ -111,7 +111,6 @@ class Part:
         return self.runs[0].kind
 
     @property
-    def largest_batch_size(self) -> int:
-        """The largest batch size of its runs, but for large ones if there are others; it comes first, untimed."""
-        sizes = [run.batch_size for run in self.runs]
-        return max((size for size in sizes if not large(size)), default=min(sizes))
+    def first_batch_size(self) -> int | None:
+        """The largest batch size of its runs but for large ones, which comes first, untimed; None without any."""
+        return max((run.batch_size for run in self.runs if not large(run.batch_size)), default=None)

@@ -50,7 +50,7 @@ class Warming:
     def __init__(self, known_s: float | None = None, limit_s: float = LIMIT_S) -> None:
         """``known_s``: what the work takes in this process once steady, if it has been steady before.
 
-        ``limit_s``: it is done at least once, and not again after so many seconds.
+        ``limit_s``: it is done at least twice, for once tells nothing, and not again after so many seconds.
         """
         self._known_s, self._limit_s = known_s, limit_s
         self._seconds: list[float] = []
@@ -59,7 +59,7 @@ class Warming:
         """Take in how long a repetition took; return whether the work is warm now, or will not become so."""
         self._seconds.append(seconds)
         spent_s, count = sum(self._seconds), len(self._seconds)
-        if spent_s >= self._limit_s or count >= MOST:
+        if (spent_s >= self._limit_s and count >= FEW) or count >= MOST:
             return True
         if self._known_s is not None and seconds <= self._known_s / QUICKER:
             return spent_s >= LEAST_S or count >= FEW

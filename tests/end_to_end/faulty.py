@@ -20,6 +20,9 @@ request_timeout_s = {timeout_s}
 rounds = 1
 instrument = false
 aa = false
+
+[system.fastdeploy]
+WORKERS = "1"
 """
 # What there is from the release of a run to its end: Locust has said that it is warm, and may begin.
 RELEASED = "locust.unfinished/locust_warm.json", "locust.unfinished/release"

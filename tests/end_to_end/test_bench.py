@@ -39,6 +39,9 @@ examples = 60
 rounds = 1
 instrument = false
 aa = false
+
+[system.fastdeploy]
+WORKERS = "1"
 """
 # Its second run is long enough to be interrupted in the middle.
 LONG = """
@@ -49,6 +52,13 @@ examples = 400
 rounds = 1
 instrument = false
 aa = false
+
+[system.fastdeploy]
+WORKERS = "1"
+"""
+LOUD = """
+def predictor(inputs, batch_size=1):
+    return [{'loud': item.upper(), 'size': len(item) / 7} for item in inputs]
 """
 
 
@@ -119,7 +129,7 @@ def test_a_results_folder_of_another_experiment_is_not_touched(invoke: Command, 
     """The line says what differs and what to do."""
     out = Path(shutil.copytree(measured, tmp_path / "out"))
     content = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    changed = (measured.parent / "my.toml").read_text().replace("200", "201").replace("rounds = 4", "rounds = 2")
+    changed = (measured.parent / "my.toml").read_text().replace("200", "201").replace("rounds = 2", "rounds = 4")
     done = invoke("run", written(tmp_path, changed), "--out", out)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
@@ -239,24 +249,6 @@ def test_a_pair_whose_baseline_is_torn_is_made_again_whole(command: Command, mea
     assert all((path.parent / each).read_bytes() != content for each, content in before.items())
 
 
-def test_a_recipe_of_somebody_elses_is_benchmarked_without_code(command: Command, tmp_path: Path):
-    """Two files, named by a path beside the experiment; FILE input, because its example is bytes."""
-    predictor = (
-        "def predictor(inputs, batch_size=1):\n"
-        "    return [{'loud': item.upper(), 'size': len(item) / 7} for item in inputs]\n"
-    )
-    folder = write_recipe(tmp_path / "shouting", "example = [b'abc', b'xyz']", predictor)
-    experiment = written(tmp_path, SMALL.format('"./shouting"'))
-    out = os.path.relpath(tmp_path / "out", ROOT)  # as users write it, and not every process works in the same folder
-    done = command("-m", "servecost", "run", experiment, "--out", out)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("| shouting |") == 1
-    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == [
-        "example.py",
-        "predictor.py",
-    ]
-
-
 @pytest.mark.alone  # sixteen users, two predictors and two cores: beside other tests the client waits for one
 def test_calls_of_several_predictor_processes_are_all_counted(command: Command, tmp_path: Path):
     """Under a server that has two of them: every example is in the log, and busy is when at least one was called."""
@@ -271,8 +263,8 @@ def predictor(inputs, batch_size=1):
 """
     write_recipe(tmp_path / "counted", predictor=predictor)
     text = SMALL.format('"counted"').replace("[8]", "[1]").replace("[4]", "[16]").replace("60", "320")
-    text += 'systems = ["fastapi"]\n[system.fastapi]\nWORKERS = "2"\n'
-    experiment, out = written(tmp_path, text), tmp_path / "out"
+    text = text.replace("fastdeploy", "fastapi").replace('WORKERS = "1"', 'WORKERS = "2"')
+    experiment, out = written(tmp_path, 'systems = ["fastapi"]\n' + text), tmp_path / "out"
     done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(set(pids.read_text().split())) >= 3  # the direct arm's, and two of the server
@@ -283,17 +275,23 @@ def predictor(inputs, batch_size=1):
 
 
 def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(command: Command, tmp_path: Path):
-    """Their runs are missing; the reason is the last line of each one's log."""
+    """Their runs are missing; the reason is the last line of each one's log.
+
+    The one that goes on is somebody's own: two files, named by a path beside the experiment, with bytes as inputs.
+    """
     write_recipe(tmp_path / "broken", predictor="raise ImportError('no such model')")
     write_recipe(tmp_path / "odd", predictor="def predictor(inputs, batch_size=1): return [1.5 * 'x']")
-    experiment = written(tmp_path, SMALL.format('"broken", "odd", "echo"'))
-    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
+    own = write_recipe(tmp_path / "own", "example = [b'abc', b'xyz']", LOUD)
+    experiment = written(tmp_path, SMALL.format('"broken", "odd", "./own"'))
+    out = os.path.relpath(tmp_path / "out", ROOT)  # as users write it, and not every process works in the same folder
+    done = command("-m", "servecost", "run", experiment, "--out", out)
     assert done.returncode == 1
     for says in ("ImportError: no such model", "TypeError"):
         assert f"baseline ended with exit code 1: {says}" in done.stderr
     assert "Traceback" not in done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith(("| broken ", "| odd ", "| echo "))]
-    assert ["INVALID(baseline)" in row for row in rows] == [True, True, False]
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("| broken ", "| odd ", "| own "))]
+    assert [row.count("INVALID") for row in rows] == [3, 3, 0]
+    assert {path.name for path in own.iterdir()} - {"__pycache__"} == {"example.py", "predictor.py"}
 
 
 @fault(

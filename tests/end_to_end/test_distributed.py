@@ -62,7 +62,6 @@ def start_master(host: str, port: int, count: int, folder: Path, *options: objec
     [
         (3, 5, 7, 4001),  # not divisible by anything
         (4, 2, 1, 300),  # fewer users than workers
-        (4, 8, 4, 9),  # more workers than requests
     ],
 )
 def test_exactly_n_examples_are_sent_by_all_workers_together(

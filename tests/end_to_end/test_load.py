@@ -24,6 +24,7 @@ from servecost.core.stops import Stop
 from servecost.core.verdicts import RULES
 from tests.faults import fault
 from tests.support import (
+    MAY_HAVE_TO_WAIT,
     PATIENCE_S,
     ROOT,
     TEST_RECIPES,
@@ -299,7 +300,7 @@ def test_a_run_is_held_until_it_is_released_and_its_times_are_less_its_stops(ech
     ended_ns = time.perf_counter_ns()
 
     run, (*_, total) = content_of(prefix, "_run.json"), rows(tmp_path / "out_ledger.csv")
-    assert run["rule"] in ("", "client-cpu"), log.read_text()
+    assert run["rule"] in ("", *MAY_HAVE_TO_WAIT), log.read_text()
     assert run["released_ns"] < begin_ns < end_ns < ended_ns
     assert 0 < run["total_s"] < (ended_ns - run["released_ns"]) / 1e9 - REST_S
     assert float(total["span_s"]) == run["total_s"]
@@ -343,7 +344,8 @@ def test_runs_in_one_web_process_leave_their_own_files(echo_server: Server, tmp_
         assert start(user_count=users, batch_size=batch_size, examples=examples)["success"]
         moved = finish(f"run-{number}")
         run, count = content_of(moved, "_run.json"), ceil(examples / batch_size)
-        assert (run["rule"], run["users"], run["requests"]) in (("", users, count), ("client-cpu", users, count))
+        assert (run["users"], run["requests"]) == (users, count)
+        assert run["rule"] in ("", *MAY_HAVE_TO_WAIT), log.read_text()
         assert len(rows(Path(f"{moved}_requests.csv"))) == count
         assert rows(Path(f"{moved}_ledger.csv"))[-1]["server_seen"] == str(count)
         stats = by_type(moved)
@@ -358,7 +360,7 @@ def test_runs_in_one_web_process_leave_their_own_files(echo_server: Server, tmp_
     assert (run["rule"], run["total_s"], run["released_ns"]) == ("host", None, None)
     assert not Path(f"{moved}_warm.json").exists()
     assert start()["success"]
-    assert content_of(finish("last"), "_run.json")["rule"] in ("", "client-cpu")
+    assert content_of(finish("last"), "_run.json")["rule"] in ("", *MAY_HAVE_TO_WAIT)
 
     time.sleep(1.5)  # Locust writes its own files once a second
     locust.terminate()

@@ -43,7 +43,10 @@ def test_cold_work_of_both_arms_is_found_and_is_in_no_overhead(command: Command,
     """Whatever the order in which the sizes come."""
     write_recipe(tmp_path / "sleepy", predictor=PREDICTOR)
     (tmp_path / "my.toml").write_text(EXPERIMENT)
-    done = command("-m", "servecost", "run", tmp_path / "my.toml", "--out", tmp_path / "out")
+    arguments = "-m", "servecost", "run", tmp_path / "my.toml", "--out", tmp_path / "out"
+    done = command(*arguments)
+    if "INVALID(clock)" in done.stderr:  # the machine's clock was set meanwhile, and the remedy is this
+        done = command(*arguments)
     assert "FAILED" not in done.stderr  # runs of milliseconds beside other tests: their spread is no matter here
     folders = [tmp_path / "out" / f"round-{number}" / "sleepy" / "fastdeploy" for number in (1, 2)]
     tables = [pd.read_csv(folder / "cold.csv") for folder in folders]

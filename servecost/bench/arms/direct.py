@@ -89,9 +89,9 @@ class DirectArm:
         """Return its answers to the example, once it has loaded its model and met the largest batch but large ones."""
         if self._started is None:
             self._load()
-            self._large = large(self._part.largest_batch_size)
             try:
-                self._warm(self._part.largest_batch_size)
+                if (first := self._part.first_batch_size) is not None:
+                    self._warm(first)
             except ArmFailed:  # the runs of that size will say so
                 self._load()
         elif self._started.exit_code is not None:  # an earlier run has ended it
@@ -104,7 +104,8 @@ class DirectArm:
         In a new process, if this one has been for runs of another large size, or small ones.
         """
         if large(run.batch_size) != self._large:
-            self._load()
+            if self._warmed:
+                self._load()
             self._large = large(run.batch_size)
         return self._warm(run.batch_size).expected_s(run)
 

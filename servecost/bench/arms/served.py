@@ -88,7 +88,7 @@ class ServedArm:
         self._servers, self._tick = server, tick
         self._standing: _Standing | None = None
         self._now: _UnderWay | None = None
-        self._fails_at_largest = False
+        self._fails_at_first = False
         self._counted_s = 0.0
 
     def ready(self) -> list[Any]:
@@ -188,20 +188,21 @@ class ServedArm:
         return self._now
 
     def _ready(self) -> _Standing:
-        """Return the server and Locust, at rest; a new server has met the largest batch."""
+        """Return the server and Locust, at rest; a new server has met the largest batch but large ones."""
         if self._standing is None:
             standing = self._start()
-            if standing.server.system.calls_predictor and not self._fails_at_largest:
+            first = self._part.first_batch_size
+            if first is not None and standing.server.system.calls_predictor and not self._fails_at_first:
                 try:
-                    self._meet_largest(standing)
+                    self._meet(standing, first)
                 except ArmFailed:  # the runs of that size will say so
                     self.end()
-                    self._fails_at_largest = True
+                    self._fails_at_first = True
         return self._standing or self._start()
 
-    def _meet_largest(self, standing: _Standing) -> None:
-        """Have the server answer one request of the largest batch size, untimed."""
-        self._warm(standing, self._part.largest_batch_size, 1, self._part.largest_batch_size)
+    def _meet(self, standing: _Standing, batch_size: int) -> None:
+        """Have the server answer one request of a batch size, untimed."""
+        self._warm(standing, batch_size, 1, batch_size)
         with standing.pauses.running():
             standing.locust.release()
             self._wait(standing, standing.locust.run_json.exists, FOREVER)

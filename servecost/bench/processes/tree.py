@@ -6,6 +6,7 @@ Owns the walk over a process tree. Whether a command has ended is its ``Process`
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ import psutil
 from servecost.bench.processes.process import Process
 
 MIB = 2**20
+# What a process may be in that forks no more: one that waits for a disk or for a child to begin cannot fork meanwhile.
+AT_REST = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DISK_SLEEP}
+STOP_LIMIT_S, STOP_POLL_S = 1.0, 0.0005
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 
@@ -53,16 +57,11 @@ class Tree:
 
     def suspend(self) -> None:
         """Stop every process (SIGSTOP), those included that were just being started: they use no CPU and keep all."""
-        suspended: set[int] = set()
-        for member in self._known:  # at once; the walk finds those that have been started since the last one
-            suspended.add(member.pid)
-            with suppress(psutil.NoSuchProcess):
-                member.suspend()
+        _stop(self._known)  # at once; the walk finds those that have been started since the last one
+        suspended = {member.pid for member in self._known}
         while new := [member for member in self._walk() if member.pid not in suspended]:
-            for member in new:
-                suspended.add(member.pid)
-                with suppress(psutil.NoSuchProcess):
-                    member.suspend()
+            _stop(new)
+            suspended |= {member.pid for member in new}
             self._known = [*self._known, *new]
 
     def resume(self) -> None:
@@ -77,6 +76,18 @@ class Tree:
         for command in self._commands:
             with suppress(psutil.NoSuchProcess):
                 yield from psutil.Process(command.pid).children(recursive=True)
+
+
+def _stop(members: list[psutil.Process]) -> None:
+    """Stop processes, and wait until they are: a fork that has begun ends first, and only then its child is found."""
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            member.suspend()
+    deadline_s = time.monotonic() + STOP_LIMIT_S
+    for member in members:
+        with suppress(psutil.NoSuchProcess):
+            while member.status() not in AT_REST and time.monotonic() < deadline_s:
+                time.sleep(STOP_POLL_S)
 
 
 def _peak_bytes(pid: int) -> int:

@@ -76,9 +76,9 @@ def test_large_batches_come_last_and_in_their_order(tmp_path: Path):
     for part in of_kind(planned(tmp_path, **{**ORDERED, **sizes}), Kind.PAIR):
         order = [run.batch_size for run in part.runs]
         assert order[-6:] == [LARGE] * 3 + [512] * 3
-        assert part.largest_batch_size == 64
+        assert part.first_batch_size == 64
     (part, *_) = planned(tmp_path, **{**ORDERED, "batch_sizes": [512, 256]})
-    assert part.largest_batch_size == 256
+    assert part.first_batch_size is None
 
 
 def test_cells_are_shuffled_anew_in_every_round_by_a_recorded_seed(tmp_path: Path):

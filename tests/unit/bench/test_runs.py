@@ -26,10 +26,10 @@ def test_a_parts_runs_are_below_its_folder(tmp_path: Path):
         assert {run.place.parent for run in part.runs} == {part.folder}
 
 
-def test_a_part_knows_its_largest_batch(tmp_path: Path):
-    """It comes first, untimed."""
+def test_a_part_knows_which_batch_comes_first(tmp_path: Path):
+    """The largest, untimed."""
     pair, same, load = (of_kind(planned(tmp_path), kind)[0] for kind in Kind)
-    assert (pair.largest_batch_size, same.largest_batch_size, load.largest_batch_size) == (8, 1, 8)
+    assert (pair.first_batch_size, same.first_batch_size, load.first_batch_size) == (8, 1, 8)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,15 @@ def test_each_large_size_has_a_process_of_its_own(baseline: Baseline):
         assert baseline.starts == starts
 
 
+def test_a_process_for_large_sizes_alone_has_met_none_before_it_is_warmed(baseline: Baseline):
+    """Nor is it started twice: what is untimed but cold would be all that it does."""
+    baseline.arm._part = replace(baseline.part, runs=(replace(run_of(baseline.part, 8), batch_size=LARGE),))
+    baseline.arm.ready()
+    assert baseline.lines() == []
+    baseline.arm.warm(baseline.arm._part.runs[0])
+    assert (baseline.lines(), baseline.starts) == ([f"warm {LARGE}"], 1)
+
+
 @pytest.mark.parametrize(("batch_size", "expected_s"), [(1, 0.01 + 59 * FURTHER_S), (8, 0.08 + 52 * FURTHER_S)])
 def test_it_is_warmed_at_the_runs_own_batch_size(baseline: Baseline, batch_size: int, expected_s: float):
     """The run is expected to take what a steady call does, and for its further examples as in a call of several."""

@@ -39,7 +39,9 @@ class FakeMember:
 
     def status(self) -> str:
         self._check()
-        return psutil.STATUS_ZOMBIE if self.is_zombie else psutil.STATUS_SLEEPING
+        if self.is_zombie:
+            return psutil.STATUS_ZOMBIE
+        return psutil.STATUS_STOPPED if self.is_stopped else psutil.STATUS_SLEEPING
 
     def _check(self) -> None:
         if self.has_ended:
@@ -94,9 +96,35 @@ def test_all_members_are_stopped_and_continued(children: list[FakeMember]):
 def test_a_process_that_was_just_being_started_is_stopped_too(children: list[FakeMember]):
     """Its parent had started it before it was stopped itself."""
     late = FakeMember(4)
+    children[1].is_stopped = True
     children[1].suspend = lambda: children.append(late) if late not in children else None  # type: ignore[method-assign]
     of_commands(1).suspend()
     assert late.is_stopped
+
+
+def test_a_fork_that_had_begun_ends_before_its_child_is_looked_for(children: list[FakeMember]):
+    """A signal does not stop a process in the middle of a fork; its child would run on beside the other arm."""
+    late, forking = FakeMember(4), children[1]
+    readings = iter([psutil.STATUS_RUNNING, psutil.STATUS_RUNNING])
+
+    def status() -> str:
+        if (reading := next(readings, psutil.STATUS_STOPPED)) == psutil.STATUS_STOPPED and late not in children:
+            children.append(late)
+        return reading
+
+    forking.status = status  # type: ignore[method-assign]
+    of_commands(1).suspend()
+    assert late.is_stopped
+
+
+def test_a_process_that_does_not_stop_is_not_waited_for_for_ever(
+    children: list[FakeMember], monkeypatch: pytest.MonkeyPatch
+):
+    """It is one that the kernel holds, say."""
+    monkeypatch.setattr(tree_module, "STOP_LIMIT_S", 0.0)
+    children[0].status = lambda: psutil.STATUS_RUNNING  # type: ignore[method-assign]
+    of_commands(1).suspend()
+    assert children[1].is_stopped
 
 
 def test_those_that_the_last_stop_found_are_stopped_first(children: list[FakeMember]):
@@ -107,6 +135,7 @@ def test_those_that_the_last_stop_found_are_stopped_first(children: list[FakeMem
     order: list[int] = []
     late = FakeMember(4)
     for member in (*children, late):
+        member.is_stopped = True
         member.suspend = lambda pid=member.pid: order.append(pid)  # type: ignore[method-assign,misc]
     children.insert(0, late)
     tree.suspend()
@@ -142,6 +171,7 @@ def test_no_process_is_stopped_twice_at_a_time(children: list[FakeMember]):
     """A walk finds those again that were known."""
     stopped: list[int] = []
     for member in children:
+        member.is_stopped = True
         member.suspend = lambda pid=member.pid: stopped.append(pid)  # type: ignore[method-assign,misc]
     tree = of_commands(1)
     for _ in range(2):
