@@ -1,15 +1,18 @@
 """What the tests share: their levels and order, commands run as a user runs them, and one real fastDeploy server."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import settings
 
 from servecost.bench.arms.server import Server
+from servecost.cli import main
 from servecost.core import recipe
 from tests.orphans import no_orphans as without_orphans
 from tests.support import MEASURED, ROOT, Command, served_by
@@ -65,6 +68,28 @@ def command() -> Command:
 
 
 @pytest.fixture(scope="session")
+def invoke() -> Command:
+    """Run a verb of ``servecost`` in this process, which spares the seconds in which a process imports it."""
+
+    def run(*arguments: object, limit_s: int = 300) -> "subprocess.CompletedProcess[str]":
+        words = [str(word) for word in arguments]
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)}
+        signal.signal(signal.SIGALRM, lambda *_: pytest.fail(f"{words} has not ended after {limit_s} s"))
+        signal.alarm(limit_s)
+        try:
+            done = CliRunner().invoke(main, words)
+        finally:
+            signal.alarm(0)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def locust(command: Command) -> Command:
     """Run plain Locust, headless, on a recipe."""
 
@@ -76,7 +101,7 @@ def locust(command: Command) -> Command:
 
 
 @pytest.fixture(scope="session")
-def measured(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured(invoke: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of four rounds of the echo recipe, to be read or copied; the experiment file is beside the folder.
 
     A pair that others have disturbed is made again.
@@ -84,7 +109,7 @@ def measured(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("measured")
     (folder / "my.toml").write_text(MEASURED)
     for _ in range(3):
-        done = command("-m", "servecost", "run", folder / "my.toml", "--out", folder / "out")
+        done = invoke("run", folder / "my.toml", "--out", folder / "out")
         if done.returncode != 1:
             break
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -163,6 +164,12 @@ def rows(path: Path) -> list[dict[str, str]]:
 def by_type(prefix: Path) -> dict[str, dict[str, str]]:
     """Return the rows of Locust's own statistics file, of ``--csv PREFIX``, by their type."""
     return {row["Type"]: row for row in rows(prefix.with_name(prefix.name + "_stats.csv"))}
+
+
+def max_in_flight(sent: Sequence[Mapping[str, str]]) -> int:
+    """Return how many requests were in flight at most, of rows of a requests file of one clock."""
+    changes = sorted([(int(row["sent_ns"]), 1) for row in sent] + [(int(row["answered_ns"]), -1) for row in sent])
+    return max(accumulate(change for _, change in changes))
 
 
 def assert_ends_as(done: "subprocess.CompletedProcess[str]", rule: str = "") -> None:

@@ -25,10 +25,10 @@ OPTIMAL_BATCH_SIZE = "2"
 
 @pytest.mark.long
 @pytest.mark.usefixtures("no_orphans")
-def test_both_models_are_measured_end_to_end(command: Command, tmp_path: Path):
+def test_both_models_are_measured_end_to_end(invoke: Command, tmp_path: Path):
     """A small run of each, with every answer checked against the direct arm's."""
     (tmp_path / "small.toml").write_text(EXPERIMENT)
-    done = command("-m", "servecost", "run", tmp_path / "small.toml", "--out", tmp_path / "out", timeout_s=600)
+    done = invoke("run", tmp_path / "small.toml", "--out", tmp_path / "out", limit_s=600)
     assert done.returncode == 0, done.stdout + done.stderr
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     assert list(table["recipe"]) == ["deepsegment_en", "efficientnet_b2"]

@@ -52,13 +52,13 @@ class Case:
     def __init__(
         self,
         folder: Path,
-        command: Command,
+        invoke: Command,
         examples: int = 40,
         timeout_s: int = 60,
         pause_s: float = 0,
         users: Sequence[int] = USERS,
     ) -> None:
-        self._command = command
+        self._invoke = invoke
         self.cells = [f"b1-c{count}" for count in users]
         self.fault, self.out, self.toml = folder / "fault.py", folder / "out", folder / "my.toml"
         self.part = self.out / "round-1" / "faulty" / "fastdeploy"
@@ -70,13 +70,13 @@ class Case:
 
     @property
     def arguments(self) -> list[str]:
-        return ["-m", "servecost", "run", str(self.toml), "--out", str(self.out)]
+        return ["run", str(self.toml), "--out", str(self.out)]
 
-    def run(self, **env: str) -> "subprocess.CompletedProcess[str]":
-        return self._command(*self.arguments, **env)
+    def run(self) -> "subprocess.CompletedProcess[str]":
+        return self._invoke(*self.arguments)
 
     def start(self) -> "subprocess.Popen[str]":
-        command = [sys.executable, *self.arguments]
+        command = [sys.executable, "-m", "servecost", *self.arguments]
         return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def wait_for(self, pattern: str, bench: "subprocess.Popen[str]") -> None:

@@ -74,7 +74,7 @@ def run_folders(out: Path) -> dict[str, float]:
     return {str(path.parent.relative_to(out)): path.stat().st_mtime for path in found}
 
 
-def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Command, tmp_path: Path):
+def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Command, invoke: Command, tmp_path: Path):
     """From one command to the report, and nothing is done twice by the next."""
     experiment, out = written(tmp_path, ECHO), tmp_path / "out"
     done = command("-m", "servecost", "run", experiment, "--out", out)
@@ -118,7 +118,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert f"The runs took {wall['wall_s'].sum():.0f} s in all, of which {wall['timed_s'].sum():.0f} s" in done.stdout
 
     before = run_folders(out)
-    again = command("-m", "servecost", "run", experiment, "--out", out)
+    again = invoke("run", experiment, "--out", out)
     assert again.returncode == 0
     assert run_folders(out) == before
     assert not re.search(r"^(\[|round 1|instrument)", again.stdout, re.MULTILINE)
@@ -208,13 +208,12 @@ def test_a_wrong_key_is_told_before_anything_is_made(invoke: Command, tmp_path: 
 
 
 @fault("An experiment is interrupted", "SIGTERM (as Ctrl-C) to the bench in a run", "goes on there")
-def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tmp_path: Path):
+def test_an_interrupted_experiment_goes_on_where_it_stopped(invoke: Command, tmp_path: Path):
     """Finished runs are kept and the rest is done; the run in hand is lost, and no process lives on."""
     experiment, out = written(tmp_path, LONG), tmp_path / "out"
-    arguments = ["-m", "servecost", "run", str(experiment), "--out", str(out)]
-    bench = subprocess.Popen(
-        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    arguments = ["run", str(experiment), "--out", str(out)]
+    words = [sys.executable, "-m", "servecost", *arguments]
+    bench = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wait_until(lambda: is_in_second_run(out), 120, bench)
     bench.send_signal(signal.SIGTERM)
     output, _ = bench.communicate(timeout=60)
@@ -223,7 +222,7 @@ def test_an_interrupted_experiment_goes_on_where_it_stopped(command: Command, tm
     assert "the same command goes on where it stopped" in output
     (finished,) = run_folders(out).items()
 
-    done = command(*arguments)
+    done = invoke(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     whole = run_folders(out)
     assert sorted(whole) == [f"round-1/echo/fastdeploy/{cell}" for cell in ("b1-c1", "b1-c4")]
@@ -237,20 +236,20 @@ def is_in_second_run(out: Path) -> bool:
     return len(run_folders(out)) == 1 and any(out.rglob("b1-c*.unfinished"))
 
 
-def test_a_pair_whose_baseline_is_torn_is_made_again_whole(command: Command, measured: Path, tmp_path: Path):
+def test_a_pair_whose_baseline_is_torn_is_made_again_whole(invoke: Command, measured: Path, tmp_path: Path):
     """A baseline of one sitting is not paired with a served run of another."""
     out = Path(shutil.copytree(measured, tmp_path / "out"))
     path = min((out / "round-2" / "echo" / "fastdeploy").glob("b*/baseline.csv"))
     before = {each: (path.parent / each).read_bytes() for each in ("locust_requests.csv", "slices.csv")}
     path.write_text(path.read_text()[:-5])
-    again = command("-m", "servecost", "run", measured.parent / "my.toml", "--out", out)
+    again = invoke("run", measured.parent / "my.toml", "--out", out)
     assert again.returncode == 0, again.stderr
     assert list(pd.read_csv(path)["batch_size"]) == [1]
     assert all((path.parent / each).read_bytes() != content for each, content in before.items())
 
 
 @pytest.mark.alone  # sixteen users, two predictors and two cores: beside other tests the client waits for one
-def test_calls_of_several_predictor_processes_are_all_counted(command: Command, tmp_path: Path):
+def test_calls_of_several_predictor_processes_are_all_counted(invoke: Command, tmp_path: Path):
     """Under a server that has two of them: every example is in the log, and busy is when at least one was called."""
     pids = tmp_path / "pids"
     predictor = f"""
@@ -265,7 +264,7 @@ def predictor(inputs, batch_size=1):
     text = SMALL.format('"counted"').replace("[8]", "[1]").replace("[4]", "[16]").replace("60", "320")
     text = text.replace("fastdeploy", "fastapi").replace('WORKERS = "1"', 'WORKERS = "2"')
     experiment, out = written(tmp_path, 'systems = ["fastapi"]\n' + text), tmp_path / "out"
-    done = command("-m", "servecost", "run", experiment, "--out", out)
+    done = invoke("run", experiment, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(set(pids.read_text().split())) >= 3  # the direct arm's, and two of the server
     own = out / "round-1" / "counted" / "fastapi" / "b1-c16"
@@ -274,7 +273,7 @@ def predictor(inputs, batch_size=1):
     assert 0 < attribution.busy_s(own) <= served["total_s"]
 
 
-def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(command: Command, tmp_path: Path):
+def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(invoke: Command, tmp_path: Path):
     """Their runs are missing; the reason is the last line of each one's log.
 
     The one that goes on is somebody's own: two files, named by a path beside the experiment, with bytes as inputs.
@@ -284,7 +283,7 @@ def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(command
     own = write_recipe(tmp_path / "own", "example = [b'abc', b'xyz']", LOUD)
     experiment = written(tmp_path, SMALL.format('"broken", "odd", "./own"'))
     out = os.path.relpath(tmp_path / "out", ROOT)  # as users write it, and not every process works in the same folder
-    done = command("-m", "servecost", "run", experiment, "--out", out)
+    done = invoke("run", experiment, "--out", out)
     assert done.returncode == 1
     for says in ("ImportError: no such model", "TypeError"):
         assert f"baseline ended with exit code 1: {says}" in done.stderr
@@ -299,11 +298,11 @@ def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(command
     "a predictor answers text with bytes, which JSON cannot hold",
     "INVALID(unsendable), exit code 2",
 )
-def test_answers_that_no_client_can_be_sent_are_one_line(command: Command, tmp_path: Path):
+def test_answers_that_no_client_can_be_sent_are_one_line(invoke: Command, tmp_path: Path):
     """The recipe is the wrong argument; nothing hangs."""
     write_recipe(tmp_path / "speech", predictor="def predictor(inputs, batch_size=1): return [b'sound'] * len(inputs)")
     experiment = written(tmp_path, SMALL.format('"./speech"'))
-    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out", timeout_s=120)
+    done = invoke("run", experiment, "--out", tmp_path / "out", limit_s=120)
     assert done.returncode == 2
     assert "INVALID(unsendable): fastDeploy: the predictor answers with bytes" in done.stderr
     assert "Traceback" not in done.stderr
@@ -315,37 +314,37 @@ def test_answers_that_no_client_can_be_sent_are_one_line(command: Command, tmp_p
     "the recipe pins a version that MLServer's requirements exclude",
     "an absent row with pip's reason, exit code 0",
 )
-def test_what_cannot_be_had_together_is_a_line_and_a_missing_row(command: Command, tmp_path: Path):
+def test_what_cannot_be_had_together_is_a_line_and_a_missing_row(invoke: Command, tmp_path: Path):
     """The other systems are measured, and the experiment is whole; alone, there is nothing to measure."""
     folder = write_recipe(tmp_path / "pinned")
     (version,) = re.findall(r"^uvloop==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     (folder / "requirements.txt").write_text(f"uvloop=={version}\n")
     experiment = written(tmp_path, 'systems = ["fastdeploy", "mlserver"]\n' + SMALL.format('"./pinned"'))
-    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
+    done = invoke("run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr + done.stdout
     assert "pinned under MLServer is absent: pinned and mlserver cannot be had together: " in done.stdout
     assert "**Absent**: pinned under MLServer" in done.stdout
     assert "uvloop<0.22" in (tmp_path / "out" / layout.ABSENT_CSV).read_text()
-    alone = command("-m", "servecost", "run", experiment, "--system", "mlserver", "--out", tmp_path / "alone")
+    alone = invoke("run", experiment, "--system", "mlserver", "--out", tmp_path / "alone")
     assert alone.returncode == 2
     assert alone.stderr.splitlines()[0] == "error: there is nothing to measure"
     assert "Traceback" not in alone.stderr
 
 
 @fault("A server dies at its start", "the predictor ends its process on import", "INVALID(server)")
-def test_a_server_that_dies_at_start_shows_its_last_log_lines(command: Command, tmp_path: Path):
+def test_a_server_that_dies_at_start_shows_its_last_log_lines(invoke: Command, tmp_path: Path):
     """What it said last is usually why."""
     predictor = f"import sys\nif '--loop' in sys.argv:\n    sys.exit('this model is not for serving')\n{PREDICTOR}"
     folder = write_recipe(tmp_path / "refusing", predictor=predictor)
     experiment = written(tmp_path, SMALL.format('"./refusing"'))
-    done = command("-m", "servecost", "run", experiment, "--out", tmp_path / "out")
+    done = invoke("run", experiment, "--out", tmp_path / "out")
     assert done.returncode == 1
     assert "its loop process ended with exit code 1" in done.stderr
     assert "this model is not for serving" in done.stderr
     log = tmp_path / "out" / "round-1" / "refusing" / "fastdeploy" / "loop.log"
     assert str(log) in done.stderr
     assert log.is_file()
-    served = command("-m", "servecost", "serve", folder, "--port", 0)
+    served = invoke("serve", folder, "--port", 0)
     assert served.returncode == 2
     assert "this model is not for serving" in served.stderr
 

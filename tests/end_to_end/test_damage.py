@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.usefixtures("no_orphans"), pytest.mark.xdist_group("da
 
 
 @pytest.fixture(scope="module")
-def finished(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Case:
+def finished(invoke: Command, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """An experiment that is done."""
-    case = Case(tmp_path_factory.mktemp("finished"), command)
+    case = Case(tmp_path_factory.mktemp("finished"), invoke)
     done = case.run()
     assert done.returncode == 0, done.stdout + done.stderr
     return case

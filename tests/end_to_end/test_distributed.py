@@ -15,13 +15,14 @@ from servecost.bench.arms.server import Server
 from servecost.bench.processes.process import free_port
 from servecost.core.layout import RunName
 from servecost.core.verdicts import RULES
-from tests.end_to_end.accounts import assert_accounts_agree, processes
+from tests.end_to_end.accounts import assert_accounts_agree
 from tests.faults import fault
 from tests.support import (
     PATIENCE_S,
     Command,
     assert_ends_as,
     by_type,
+    max_in_flight,
     rows,
     rule_for,
     start_locust,
@@ -67,7 +68,10 @@ def start_master(host: str, port: int, count: int, folder: Path, *options: objec
 def test_exactly_n_examples_are_sent_by_all_workers_together(
     locust: Command, echo_server: Server, tmp_path, count, users, batch_size, examples
 ):
-    """Master and workers started one by one, as on several machines."""
+    """Master and workers started one by one, as on several machines.
+
+    As many requests are in flight on each worker, by its own clock, as it has users, and not one more.
+    """
     port = free_port()
     with workers(count, port, tmp_path):
         options = "-u", users, "--batch-size", batch_size, "--examples", examples
@@ -79,17 +83,9 @@ def test_exactly_n_examples_are_sent_by_all_workers_together(
     assert any(line.startswith("Server: received") and line.endswith("they agree.") for line in lines)
     assert len(rows(tmp_path / "out_ledger.csv")) == count + 1
     assert_accounts_agree(tmp_path / "out", users, batch_size, examples)
-
-
-def test_no_more_requests_are_in_flight_than_there_are_users(locust: Command, echo_server: Server, tmp_path):
-    """On each worker, by its own clock: as many as it has users, and not one more."""
-    options = *processes(2), "-u", 6, "--examples", 600, "--csv", tmp_path / "out"
-    assert_ends_as(locust("echo", echo_server.address, *options))
     sent = rows(tmp_path / "out_requests.csv")
-    for worker in ("0", "1"):
-        own = [row for row in sent if row["worker"] == worker]
-        changes = sorted([(int(row["sent_ns"]), 1) for row in own] + [(int(row["answered_ns"]), -1) for row in own])
-        assert max(sum(change for _, change in changes[: end + 1]) for end in range(len(changes))) == 3
+    by_worker = [[row for row in sent if row["worker"] == str(number)] for number in range(count)]
+    assert sum(max_in_flight(own) for own in by_worker if own) == users
 
 
 def start_long_run(server: Server, folder: Path, port: int, count: int) -> "subprocess.Popen[bytes]":

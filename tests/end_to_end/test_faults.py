@@ -34,9 +34,9 @@ ANSWERS = {
 @fault("An answer is wrong", "the served predictor lies in the middle of a run", "INVALID(answers)")
 @fault("A request fails", "the served predictor raises: the server sends 500", "INVALID(failures)")
 @fault("An answer is late", "the served predictor sleeps beyond the time-out", "INVALID(failures)")
-def test_an_answer_that_is_wrong_or_late_or_none(command: Command, tmp_path: Path):
+def test_an_answer_that_is_wrong_or_late_or_none(invoke: Command, tmp_path: Path):
     """In the middle of a run that has begun well: a line with its remedy and its log, missing in the table, no more."""
-    case = Case(tmp_path, command, timeout_s=1, users=(1, 2, 3, 4))
+    case = Case(tmp_path, invoke, timeout_s=1, users=(1, 2, 3, 4))
     acts = "".join(f"    if run.endswith('/{cell}.unfinished'):\n        {ANSWERS[cell][-1]}\n" for cell in ANSWERS)
     case.fault.write_text(f"def act(inputs, run):\n{acts}    return list(inputs)\n")
     done = case.run()
@@ -111,9 +111,9 @@ SAYS_MIDDLE = f"def act(inputs, run):\n    open(run + '/{MIDDLE}', 'w').close()\
     "SIGKILL to the gunicorn worker that has a connection",
     "INVALID(server-restarted)",
 )
-def test_a_process_that_is_killed_in_the_middle_of_a_run(command: Command, tmp_path: Path):
+def test_a_process_that_is_killed_in_the_middle_of_a_run(invoke: Command, tmp_path: Path):
     """That run is invalid, by what has happened and not by its symptom; the next one has a new server."""
-    case = Case(tmp_path, command, examples=300, pause_s=0.01, users=(1, 2, 3, 4))
+    case = Case(tmp_path, invoke, examples=300, pause_s=0.01, users=(1, 2, 3, 4))
     case.fault.write_text(SAYS_MIDDLE)
     bench, rules = case.start(), dict[str, str]()
     for kill, rule in KILLED.items():
@@ -140,9 +140,9 @@ def in_the_middle(case: Case) -> set[str]:
     "Locust is bound to one core, and 40 busy processes to the same one",
     "INVALID(client-cpu)",
 )
-def test_a_client_that_is_starved_in_the_middle_of_a_run(command: Command, tmp_path: Path):
+def test_a_client_that_is_starved_in_the_middle_of_a_run(invoke: Command, tmp_path: Path):
     """Its times are not the server's."""
-    case = Case(tmp_path, command, examples=300, pause_s=0.01, users=(4,))
+    case = Case(tmp_path, invoke, examples=300, pause_s=0.01, users=(4,))
     case.fault.write_text(SAYS_MIDDLE)
     bench = case.start()
     case.wait_for(f"*.unfinished/{MIDDLE}", bench)
@@ -154,11 +154,11 @@ def test_a_client_that_is_starved_in_the_middle_of_a_run(command: Command, tmp_p
 
 
 @fault("The disk is full", "the results folder is a file system of 96 KiB", "No space left on device")
-def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Path):
+def test_a_full_disk_loses_nothing_that_is_there(invoke: Command, tmp_path: Path):
     """The runs that were whole stay; the next command, with space again, makes the others."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
-    case = Case(tmp_path, command)
+    case = Case(tmp_path, invoke)
     case.out.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", case.out], capture_output=True, check=False
@@ -179,9 +179,9 @@ def test_a_full_disk_loses_nothing_that_is_there(command: Command, tmp_path: Pat
 
 
 @fault("The bench is killed", "SIGKILL at two moments in which it writes", "made again")
-def test_a_bench_that_is_killed_while_it_writes(command: Command, tmp_path: Path):
+def test_a_bench_that_is_killed_while_it_writes(invoke: Command, tmp_path: Path):
     """At many moments: whatever was half written is made again, and what was whole is kept."""
-    case = Case(tmp_path, command, examples=10)
+    case = Case(tmp_path, invoke, examples=10)
     for delay_s in (0.0, 0.2):
         bench = case.start()
         case.wait_for("b1-c*.unfinished/locust_run.json", bench)

@@ -39,14 +39,14 @@ OPTIMAL_BATCH_SIZE = "1024"
 
 @pytest.mark.long
 @pytest.mark.usefixtures("no_orphans")
-def test_cold_work_of_both_arms_is_found_and_is_in_no_overhead(command: Command, tmp_path: Path):
+def test_cold_work_of_both_arms_is_found_and_is_in_no_overhead(invoke: Command, tmp_path: Path):
     """Whatever the order in which the sizes come."""
     write_recipe(tmp_path / "sleepy", predictor=PREDICTOR)
     (tmp_path / "my.toml").write_text(EXPERIMENT)
-    arguments = "-m", "servecost", "run", tmp_path / "my.toml", "--out", tmp_path / "out"
-    done = command(*arguments)
+    arguments = "run", tmp_path / "my.toml", "--out", tmp_path / "out"
+    done = invoke(*arguments)
     if "INVALID(clock)" in done.stderr:  # the machine's clock was set meanwhile, and the remedy is this
-        done = command(*arguments)
+        done = invoke(*arguments)
     assert "FAILED" not in done.stderr  # runs of milliseconds beside other tests: their spread is no matter here
     folders = [tmp_path / "out" / f"round-{number}" / "sleepy" / "fastdeploy" for number in (1, 2)]
     tables = [pd.read_csv(folder / "cold.csv") for folder in folders]
