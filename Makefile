@@ -4,8 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 RECIPE ?= deepsegment_en
 
+# A shell that forbids bytecode files would have every process of a run and of a test compile all modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network coverage check lint unit report
+.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network coverage check lint unit unit-report unit-rest report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -56,15 +59,21 @@ coverage: setup  ## see whether unit and conformance tests reach the lines that 
 	$(BIN)/python -m pytest $(BESIDE) tests/unit tests/conformance --cov=servecost --cov-report=term:skip-covered --cov-fail-under=$(FLOOR)
 
 check: setup  ## lint, check the formatting and the types, and run the unit tests, all at the same time
-	@$(MAKE) --no-print-directory --output-sync=target -j 2 lint unit
+	@$(MAKE) --no-print-directory --output-sync=target -j 3 lint unit
 
 lint: setup  ## lint, check the formatting and the types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy servecost systems calibration baseline locustfiles docker tests
 
-unit: setup  ## run the unit tests
-	$(BIN)/python -m pytest -q -n 2 tests/unit
+# Two processes, each of which reads half of the tests, take less than two that both read all of them.
+unit: unit-report unit-rest  ## run the unit tests
+
+unit-report: setup  ## run the unit tests of reports and statistics
+	$(BIN)/python -m pytest -q tests/unit/report tests/unit/statistics
+
+unit-rest: setup  ## run all other unit tests
+	$(BIN)/python -m pytest -q tests/unit --ignore tests/unit/report --ignore tests/unit/statistics
 
 $(VENV)/installed: requirements.txt constraints.txt pyproject.toml
 	@echo "Installing the pinned requirements into $(VENV): 2.6 GB, some minutes …"

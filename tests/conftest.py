@@ -1,5 +1,6 @@
 """What the tests share: their levels and order, commands run as a user runs them, and one real fastDeploy server."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -17,9 +18,14 @@ from servecost.core import recipe
 from tests.orphans import no_orphans as without_orphans
 from tests.support import MEASURED, ROOT, Command, served_by
 
+# Tables of pandas make so many objects that the garbage collector takes a seventh of the unit tests' time.
+gc.set_threshold(100_000, 20, 20)
+
 # In this order: what takes long first, and what is short fills the gaps at the end.
 LEVELS = "end_to_end", "conformance", "unit"
 KEEPER_GRACE_S = 10
+# What is made once, for tests that are a group then.
+SHARED = {"measured", "published"}
 
 # The same examples each time: a check is red for what was changed, and not by chance.
 settings.register_profile("check", derandomize=True, deadline=None, database=None)
@@ -28,12 +34,12 @@ settings.load_profile("check")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its level, which is its folder, and as one group those that share what was measured."""
+    """Mark each test with its level, which is its folder, and as one group those that share what takes long to make."""
     for item in items:
         if level := level_of(item):
             item.add_marker(level)
-        if "measured" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("measured"))
+        for name in SHARED & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
             item.add_marker("long")
     items.sort(key=place_of)
 

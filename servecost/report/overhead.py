@@ -72,9 +72,10 @@ def summary(paired: pd.DataFrame) -> pd.DataFrame:
     the verdict on the row. The parts are those of all rounds that have an overhead, or missing.
     """
     groups: dict[Key, pd.DataFrame] = dict(iter(_with_logs(paired).groupby(KEY, sort=False)))
-    spreads = _spreads(groups)
+    complete = {key: own[own["log_ratio"].notna()] for key, own in groups.items()}
+    spreads = _spreads(complete)
     rows = [
-        _row(dict(zip(KEY, key, strict=True)), own, {name: spreads[name, key] for name in LOGS})
+        _row(dict(zip(KEY, key, strict=True)), own, complete[key], {name: spreads[name, key] for name in LOGS})
         for key, own in groups.items()
     ]
     return _in_order(pd.DataFrame(rows, columns=COLUMNS))
@@ -93,24 +94,22 @@ def _log_mean(ratio: Any) -> Any:
     return np.divide(ratio - 1, logs, out=np.ones_like(ratio), where=logs != 0)
 
 
-def _spreads(groups: dict[Key, pd.DataFrame]) -> dict[tuple[str, Key], Spread]:
-    """Return the spread between rounds of each of LOGS in each row: shared by a recipe's rows where they agree."""
+def _spreads(complete: dict[Key, pd.DataFrame]) -> dict[tuple[str, Key], Spread]:
+    """Return the spread between rounds of each of LOGS in each row: shared by a recipe's rows where they agree.
+
+    ``complete``: the rounds of each row that have a number.
+    """
     found: dict[tuple[str, Key], Spread] = {}
-    for recipe_and_system in dict.fromkeys(key[:2] for key in groups):
-        own = {key: rows for key, rows in groups.items() if key[:2] == recipe_and_system}
+    for recipe_and_system in dict.fromkeys(key[:2] for key in complete):
+        own = {key: rows for key, rows in complete.items() if key[:2] == recipe_and_system}
         for name in LOGS:
-            values = {key: list(_complete(rows)[name].dropna()) for key, rows in own.items()}
+            values = {key: list(rows[name].dropna()) for key, rows in own.items()}
             found |= {(name, key): spread for key, spread in paired_statistics.spreads(values).items()}
     return found
 
 
-def _complete(own: pd.DataFrame) -> pd.DataFrame:
-    """Return the rounds that have a number."""
-    return own[own["log_ratio"].notna()]
-
-
-def _row(key: dict[str, Any], own: pd.DataFrame, spreads: dict[str, Spread]) -> dict[str, Any]:
-    complete, verdict = _complete(own), row_verdict(own)
+def _row(key: dict[str, Any], own: pd.DataFrame, complete: pd.DataFrame, spreads: dict[str, Spread]) -> dict[str, Any]:
+    verdict = row_verdict(own)
     level = float(own["confidence"].iloc[0])
     intervals = {
         name: paired_statistics.interval(list(complete[name]), spread, level)

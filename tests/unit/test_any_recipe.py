@@ -40,7 +40,7 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 )
 FROM_A_FILE = "import pickle\nwith open('inputs.pickle', 'rb') as file:\n    example = pickle.load(file)\n"
 ECHO = "def predictor(inputs, batch_size=1):\n    return list(inputs)\n"
-QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

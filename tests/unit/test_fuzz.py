@@ -18,7 +18,7 @@ from servecost.core import systems
 from servecost.direct import command
 from tests.support import write_recipe
 
-MANY = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+MANY = settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
 NAMES = st.sampled_from(list(Experiment.model_fields))
 VALUES = st.recursive(

@@ -10,7 +10,8 @@ from packaging.requirements import Requirement
 
 from servecost.core import layout, packages, systems
 from servecost.core.overhead import EXAMPLES
-from servecost.report.pairs import CONFIDENCE, pairs
+from servecost.report.computed import Computed
+from servecost.report.pairs import CONFIDENCE
 from servecost.report.read.made_with import MadeWith, Stack, stacks_of
 from servecost.report.read.tables import Asked, Results
 from servecost.report.resolution import of_baseline
@@ -29,17 +30,18 @@ NARROWS: dict[str | None, str] = {
 ARMS = {layout.BASELINE: "the baseline process", layout.SERVED: "the server with its client"}
 
 
-def caption(found: Results, summary: pd.DataFrame, has_intervals: bool = True) -> str:
-    """Return the caption of a table of a summary of results, a line for each fact.
+def caption(numbers: Computed, has_intervals: bool = True) -> str:
+    """Return the caption of a table of results, a line for each fact.
 
     ``has_intervals``: whether the table shows them.
     """
+    found, summary = numbers.found, numbers.summary
     plan, made_with = found.plan, found.made_with
     lines = [
         _units(plan),
         _rounds(summary, has_intervals),
         *_spreads(summary),
-        *_origins(found, summary),
+        *_origins(numbers),
         *_levels(found.asked),
         *_fixed(found.asked),
     ]
@@ -145,13 +147,13 @@ def _cells(summary: pd.DataFrame, recipe: object, label: object) -> str:
     return f"{recipe} under {label}" if summary["system"].nunique() > 1 else str(recipe)
 
 
-def _origins(found: Results, summary: pd.DataFrame) -> Iterator[str]:
+def _origins(numbers: Computed) -> Iterator[str]:
     """Yield where the spread of each recipe's rows comes from, and what would make it smaller."""
-    for recipe, label, parts in origins(pairs(found)):
+    for recipe, label, parts in origins(numbers.pairs):
         yield (
-            f"Where that spread comes from, {_cells(summary, recipe, label)}: sd {percent(parts.rounds_sd)} is common "
-            f"to all pairs of a round, which have the same processes; sd {percent(parts.within_sd)} differs from pair "
-            f"to pair within it. {NARROWS[parts.advice]}"
+            f"Where that spread comes from, {_cells(numbers.summary, recipe, label)}: sd {percent(parts.rounds_sd)} is "
+            f"common to all pairs of a round, which have the same processes; sd {percent(parts.within_sd)} differs "
+            f"from pair to pair within it. {NARROWS[parts.advice]}"
         )
 
 

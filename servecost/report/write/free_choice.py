@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from servecost.core import facts
-from servecost.report import overhead
-from servecost.report.read.tables import CELL, PART, Results, fact_names
+from servecost.report.computed import Computed
+from servecost.report.read.tables import CELL, PART, fact_names
 from servecost.report.write import wording
 from servecost.report.write.caption import caption
 from servecost.report.write.cells import place
@@ -20,9 +20,9 @@ from servecost.report.write.numbers import number
 TITLE = "### What the system's own choice costs"
 
 
-def section(found: Results) -> str:
+def section(numbers: Computed) -> str:
     """Return the section on an experiment of one system, in whose rounds it chose by itself, as Markdown."""
-    summary = overhead.summary(overhead.pairs(found))
+    found, summary = numbers.found, numbers.summary
     label = wording.system_label(summary)
     chosen = {name: words for name, words in in_words(found.served).items() if facts.is_choice(name)}
     listed = "\n".join(f"- `{name}`: {words}." for name, words in chosen.items()) or "- nothing"
@@ -34,7 +34,7 @@ def section(found: Results) -> str:
             listed,
             "The rounds of a choice are rows of their own:",
             wording.markdown(wording.published_table(summary)),
-            caption(found, summary),
+            caption(numbers),
             under_table(summary, found.asked.precision),
             "\n".join(_differences(summary)),
         ]

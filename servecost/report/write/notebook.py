@@ -17,14 +17,15 @@ from nbclient import NotebookClient
 from traitlets import default
 
 from servecost.core.recipe import ROOT
+from servecost.report.computed import Computed
 from servecost.report.write.pictures import Picture
-from servecost.report.write.sections import SECTIONS, Numbers
+from servecost.report.write.sections import SECTIONS
 
 NOTEBOOK = ROOT / "analysis" / "overhead.ipynb"
 FOLDER_VARIABLE = "RESULTS"
 
 
-def show(title: str, numbers: Numbers) -> None:
+def show(title: str, numbers: Computed) -> None:
     """Show a section of the report in the notebook. Raises KeyError if there is none of that title."""
     section = {each.title: each for each in SECTIONS}[title]
     display(Markdown(f"## {section.title}\n\n{section.text}"))

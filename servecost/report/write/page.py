@@ -12,7 +12,7 @@ import pandas as pd
 
 from servecost.core import recipe as recipes
 from servecost.core.overhead import EXAMPLES
-from servecost.report import overhead
+from servecost.report.computed import Computed
 from servecost.report.overhead import CONFIDENCE, WITHDRAWN
 from servecost.report.pairs import COLD
 from servecost.report.read.tables import Results
@@ -40,12 +40,12 @@ SLICED = (
 INPUT_TYPES = {"json": "JSON input", "msgpack": "FILE input"}
 
 
-def page(found: Results, name: str, free: Results | None = None) -> str:
+def page(numbers: Computed, name: str, free: Computed | None = None) -> str:
     """Return the page of results of one system, as Markdown; ``name`` is their folder's in ``docs/results``.
 
-    ``free``: results of an experiment in which the system chose by itself what is fixed in ``found``, if there are any.
+    ``free``: those of an experiment in which the system chose by itself what is fixed in the others, if there are any.
     """
-    summary = overhead.summary(overhead.pairs(found))
+    found, summary = numbers.found, numbers.summary
     sizes, users = (sorted(found.plan[name].unique()) for name in ("batch_size", "concurrency"))
     return Template(TEMPLATE.read_text()).substitute(
         name=name,
@@ -57,7 +57,7 @@ def page(found: Results, name: str, free: Results | None = None) -> str:
         method=UNDIVIDED if found.slices.empty else SLICED,
         settings=_settings(found),
         table=wording.markdown(wording.published_table(summary, has_intervals=False)),
-        caption=caption(found, summary, has_intervals=False),
+        caption=caption(numbers, has_intervals=False),
         notes=under_table(summary, found.asked.precision),
         details=wording.markdown(_details(summary)),
         intervals=intervals(summary),

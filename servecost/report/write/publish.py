@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from servecost.core.layout import EXPERIMENT_JSON
-from servecost.report import overhead
+from servecost.report.computed import Computed
 from servecost.report.read import published, results
 from servecost.report.write import notebook, page, plots, readme, systems_page
 from servecost.report.write.pictures import save
@@ -36,24 +36,23 @@ def publish(folder: Path, root: Path, free: Path | None = None, allowed: Sequenc
     _keep(folder, target, allowed)
     if free:
         _keep(free, root / FREE_CHOICE, allowed)
-    found = results.read(target)
-    summary = overhead.summary(overhead.pairs(found))
-    if found.plan["system"].nunique() > 1:
-        (root / SYSTEMS_PAGE).write_text(systems_page.page(found, target.name))
-        for recipe, own in summary.groupby("recipe", sort=False):
+    numbers = Computed(results.read(target))
+    if len(numbers.systems) > 1:
+        (root / SYSTEMS_PAGE).write_text(systems_page.page(numbers, target.name))
+        for recipe, own in numbers.summary.groupby("recipe", sort=False):
             save(plots.side_by_side, own, (root / SYSTEMS_PAGE).with_name(systems_page.picture_of(str(recipe))))
         return
-    (root / PAGE).write_text(page.page(found, target.name, published_free_choice(root)))
+    (root / PAGE).write_text(page.page(numbers, target.name, published_free_choice(root)))
     readme_path = root / "README.md"
-    readme_path.write_text(readme.with_answer(readme_path.read_text(), found))
+    readme_path.write_text(readme.with_answer(readme_path.read_text(), numbers))
     for path, plot in PICTURES.items():
-        save(plot, summary, root / path)
+        save(plot, numbers.summary, root / path)
     notebook.write(target, root / NOTEBOOK)
 
 
-def published_free_choice(root: Path) -> results.Results | None:
+def published_free_choice(root: Path) -> Computed | None:
     """Return the published results of an experiment in which the system chose by itself; None if there are none."""
-    return results.read(root / FREE_CHOICE) if published.is_there(root / FREE_CHOICE) else None
+    return Computed(results.read(root / FREE_CHOICE)) if published.is_there(root / FREE_CHOICE) else None
 
 
 def _keep(folder: Path, target: Path, allowed: Sequence[str]) -> None:

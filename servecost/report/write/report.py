@@ -16,14 +16,14 @@ from markupsafe import Markup
 
 from servecost.core.reasons import printable
 from servecost.core.recipe import ROOT
-from servecost.report import overhead
+from servecost.report.computed import Computed
 from servecost.report.read import results
 from servecost.report.read.tables import CELL, QUANTILES, NoResults
 from servecost.report.write import wording
 from servecost.report.write.caption import caption, idleness, wall
 from servecost.report.write.notes import under_table
 from servecost.report.write.pictures import Picture
-from servecost.report.write.sections import SECTIONS, Block, Numbers
+from servecost.report.write.sections import SECTIONS, Block
 
 __all__ = ["NoResults", "Written", "write"]
 
@@ -55,8 +55,7 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     fields.
     """
     found = results.read(folder, allowed)
-    pairs = overhead.pairs(found)
-    numbers = Numbers(found, pairs, overhead.summary(pairs))
+    numbers = Computed(found)
     table = "\n".join(_tables(numbers))
     (folder / TABLE_MD).write_text(table, encoding="utf-8")
     with_percentiles(numbers.summary, found.response_times).to_csv(folder / TABLE_CSV, index=False, encoding="utf-8")
@@ -66,12 +65,12 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     return Written(table, html.resolve(), bool((numbers.summary["rule"] == "").all()), tuple(page.problems))
 
 
-def _tables(numbers: Numbers) -> Iterator[str]:
+def _tables(numbers: Computed) -> Iterator[str]:
     """Yield each system's table with its notes, and the caption with the last."""
     found, systems = numbers.found, numbers.systems
     for cells in systems:
         is_last = cells is systems[-1]
-        beside = [caption(found, numbers.summary), idleness(found.idle), wall(found.wall), ""] if is_last else []
+        beside = [caption(numbers), idleness(found.idle), wall(found.wall), ""] if is_last else []
         table = wording.markdown(wording.published_table(cells))
         yield "\n".join([table, "", *beside, under_table(cells, found.asked.precision), ""])
 
@@ -94,7 +93,7 @@ class _Page:
         self._folder = folder
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
-    def html(self, numbers: Numbers) -> str:
+    def html(self, numbers: Computed) -> str:
         """Return the page; it needs no other file."""
         environment = Environment(
             loader=FileSystemLoader(TEMPLATE.parent, encoding="utf-8"), autoescape=True, undefined=StrictUndefined

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from servecost.report.computed import Computed
 from servecost.report.read import results
 from servecost.report.write import plots, wording
 from servecost.report.write.caption import caption, idleness, wall
@@ -17,26 +18,6 @@ from servecost.report.write.pictures import Picture
 from servecost.report.write.sentences import sentences
 
 Block = str | Picture | pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What a report is made of.
-
-    Attributes:
-        found: the results as they were read.
-        pairs: a row for each pair.
-        summary: a row for each cell.
-    """
-
-    found: results.Results
-    pairs: pd.DataFrame
-    summary: pd.DataFrame
-
-    @property
-    def systems(self) -> list[pd.DataFrame]:
-        """The cells of each system."""
-        return [cells for _, cells in self.summary.groupby("system", sort=False)]
 
 
 @dataclass(frozen=True)
@@ -51,19 +32,19 @@ class Section:
 
     title: str
     text: str
-    blocks: Callable[[Numbers], Iterator[Block]]
+    blocks: Callable[[Computed], Iterator[Block]]
 
 
-def _table(numbers: Numbers) -> Iterator[Block]:
+def _table(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.published_table(cells))
         yield under_table(cells, numbers.found.asked.precision)
-    yield caption(numbers.found, numbers.summary)
+    yield caption(numbers)
     yield idleness(numbers.found.idle)
     yield wall(numbers.found.wall)
 
 
-def _parts(numbers: Numbers) -> Iterator[Block]:
+def _parts(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.attribution_table(cells))
         yield "\n".join(f"- {sentence}" for sentence in sentences(cells))
@@ -71,34 +52,34 @@ def _parts(numbers: Numbers) -> Iterator[Block]:
         yield Picture("where-the-seconds-go", title, plots.where_the_seconds_go, cells)
 
 
-def _machine(numbers: Numbers) -> Iterator[Block]:
+def _machine(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.machine_table(cells))
 
 
-def _per_request(numbers: Numbers) -> Iterator[Block]:
+def _per_request(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.per_request_table(cells))
         title = "The overhead of one request in ms, by batch size and concurrency"
         yield Picture("overhead-per-request", title, plots.overhead_per_request, cells)
 
 
-def _response_times(numbers: Numbers) -> Iterator[Block]:
+def _response_times(numbers: Computed) -> Iterator[Block]:
     times = results.not_withdrawn(numbers.found, numbers.found.response_times)
     yield wording.markdown(wording.quantile_table(times))
 
 
-def _stages(numbers: Numbers) -> Iterator[Block]:
+def _stages(numbers: Computed) -> Iterator[Block]:
     yield wording.markdown(wording.quantile_table(results.not_withdrawn(numbers.found, numbers.found.stages)))
 
 
-def _against_baseline(numbers: Numbers) -> Iterator[Block]:
+def _against_baseline(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         title = "Seconds per 10,000 examples, called directly and served, by batch size and concurrency"
         yield Picture("served-against-baseline", title, plots.served_against_baseline, cells)
 
 
-def _every_pair(numbers: Numbers) -> Iterator[Block]:
+def _every_pair(numbers: Computed) -> Iterator[Block]:
     yield numbers.pairs.drop(columns=["system_label", "reason"]).round(4)
 
 

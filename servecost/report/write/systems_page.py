@@ -13,8 +13,9 @@ import pandas as pd
 
 from servecost.core import recipe as recipes
 from servecost.core.recipe import ROOT
-from servecost.report import overhead, systems
+from servecost.report import systems
 from servecost.report.attribution import PARTS
+from servecost.report.computed import Computed
 from servecost.report.pairs import per_request_ms
 from servecost.report.read.tables import Results
 from servecost.report.write import wording
@@ -29,10 +30,9 @@ LEAST_WORK = 0.01
 LOG_SERVED = "log_served"
 
 
-def page(found: Results, name: str) -> str:
+def page(numbers: Computed, name: str) -> str:
     """Return the page of results of several systems, as Markdown; ``name`` is their folder's in ``docs/results``."""
-    paired = overhead.pairs(found)
-    summary = overhead.summary(paired)
+    found, summary = numbers.found, numbers.summary
     sizes, users = (sorted(found.plan[column].unique()) for column in ("batch_size", "concurrency"))
     machine = found.made_with[0].machine if found.made_with else None
     return Template(TEMPLATE.read_text()).substitute(
@@ -41,9 +41,9 @@ def page(found: Results, name: str) -> str:
         rounds=found.plan["round"].nunique(),
         batch_sizes=", ".join(map(str, sizes)),
         concurrencies=", ".join(map(str, users)),
-        sections="\n\n".join(_section(str(recipe), own, paired, found) for recipe, own in _by_recipe(summary)),
+        sections="\n\n".join(_section(str(recipe), own, numbers.pairs, found) for recipe, own in _by_recipe(summary)),
         wires=wording.markdown(_wires(found)),
-        caption=caption(found, summary),
+        caption=caption(numbers),
         settings=_settings(found),
         cores=machine.cores if machine else "some",
     )

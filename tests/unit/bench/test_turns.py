@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from servecost.bench import turns
 from servecost.bench.turns import FOREVER, JITTER, LEAST_S, LEAST_SLICES, Turns
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=30, deadline=None)
 B, S = "baseline", "served"
 EVEN = cast(random.Random, SimpleNamespace(uniform=lambda low, high: (low + high) / 2))  # slices do not vary
 

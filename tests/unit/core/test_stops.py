@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from servecost.core import stops
 from servecost.core.stops import Stop, Stops
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=30, deadline=None)
 EDGES = st.lists(st.integers(0, 10**12), min_size=2, max_size=20, unique=True).map(sorted)
 MOMENTS = st.integers(-(10**12), 2 * 10**12)
 

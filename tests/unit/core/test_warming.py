@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from servecost.core import warming
 from servecost.core.warming import BLOCKS, FEW, LEAST_S, LIMIT_S, MOST, Cold, Warming, began_cold, blocks_of
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=30, deadline=None)
 S = 10**9
 
 

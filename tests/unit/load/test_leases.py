@@ -8,7 +8,7 @@ from servecost.load.payloads import Load
 from servecost.load.worker_share import WorkerShare
 from tests.unit.load.fakes import Listener, answer
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=30, deadline=None)
 NAMES = [f"worker-{number}" for number in range(8)]
 users_by_worker = st.lists(st.integers(0, 40), min_size=1, max_size=8).map(
     lambda users: dict(zip(NAMES, users, strict=False))

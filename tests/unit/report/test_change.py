@@ -83,9 +83,8 @@ def test_the_same_system_twice_is_called_worse_in_5_percent_of_tables_at_most():
     assert false_alarms <= 0.05 + 0.0308
 
 
-@pytest.mark.parametrize(("rounds", "least"), [(6, 0.77), (8, 0.9)])
-def test_5_percent_more_in_one_of_42_cells_is_found(rounds: int, least: float):
-    """In nine of ten tables from 8 rounds on, at the noise of a sliced pair; what is not found rarely passes."""
-    found = [findings(table, 0) for table in tables(0.021, rounds, 0.05)]
-    assert np.mean([said[0] == "worse" for said in found]) >= least
+def test_5_percent_more_in_one_of_42_cells_is_found():
+    """In nine of ten tables of 8 rounds, at the noise of a sliced pair; what is not found rarely passes."""
+    found = [findings(table, 0) for table in tables(0.021, 8, 0.05)]
+    assert np.mean([said[0] == "worse" for said in found]) >= 0.9
     assert np.mean([said[0] == "no worse" for said in found]) <= 0.1

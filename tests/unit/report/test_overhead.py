@@ -10,9 +10,9 @@ import pytest
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.attribution import PARTS
+from servecost.report.computed import Computed
 from servecost.report.pairs import confidence
 from servecost.report.read.tables import DIRECT_CALLS_COLUMNS, ROW, RUN_CALLS_COLUMNS, Asked, Results
-from tests.unit.report.page_results import published_pairs
 from tests.unit.report.sample import SERVED, results
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
@@ -172,10 +172,10 @@ def test_the_interval_is_students():
     assert math.isnan(overhead.half_width(pd.Series([1.0, math.nan])))
 
 
-def test_the_parts_of_a_published_overhead_sum_to_it():
+def test_the_parts_of_a_published_overhead_sum_to_it(published: Computed):
     """Up to the rounding of floating-point numbers, in every round and every row that is valid."""
-    paired = published_pairs()
-    for table in (paired, overhead.summary(paired)):
+    for table in (published.pairs, published.summary):
         valid = table[table["rule"] == ""]
         assert len(valid) >= 30
+        assert valid[PARTS].notna().all(axis=None)
         assert (valid["overhead_s"] - valid[PARTS].sum(axis=1)).abs().max() < 1e-9

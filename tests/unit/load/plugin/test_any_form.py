@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from servecost.load.plugin import options
 from tests.unit.load.plugin.test_web_guard import ALL, guarded
 
-MANY = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+MANY = settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 TEXT = st.text(max_size=30)
 
 

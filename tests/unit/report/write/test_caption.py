@@ -5,17 +5,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from servecost.report import overhead
+from servecost.report.computed import Computed
 from servecost.report.read.tables import Asked, Results, Setting
 from servecost.report.write.caption import caption, idleness, wall
-from tests.unit.report.page_results import published_results
 from tests.unit.report.sample import LABEL, MACHINE, MADE_WITH, SYSTEM, made_with, results, same
 
 PLAN = results().plan
 
 
 def lines_of(found: Results, has_intervals: bool = True) -> list[str]:
-    return caption(found, overhead.summary(overhead.pairs(found)), has_intervals).splitlines()
+    return caption(Computed(found), has_intervals).splitlines()
 
 
 def stack_lines(plan: pd.DataFrame, stacks: dict[tuple[str, str], dict[str, str]]) -> list[str]:
@@ -141,10 +140,9 @@ def test_stacks_of_two_systems_are_told_apart_by_their_labels():
     ]
 
 
-def test_the_published_stacks_are_named():
+def test_the_published_stacks_are_named(published: Computed):
     """As they were measured."""
-    found = published_results()
-    assert [line for line in lines_of(found) if line.startswith("Stack")] == [
+    assert [line for line in caption(published).splitlines() if line.startswith("Stack")] == [
         "Stack of deepsegment_en: python 3.7.16, fastdeploy 3.1.1, tensorflow 1.14.0, keras 2.2.4, deepsegment 2.3.1.",
         "Stack of efficientnet_b2: python 3.11.7, fastdeploy 3.1.1, torch 2.13.0+cpu.",
     ]

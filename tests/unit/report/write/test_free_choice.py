@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from servecost.report.computed import Computed
 from servecost.report.write import free_choice
 from tests.unit.report.sample import results
 
@@ -18,7 +19,7 @@ def test_what_a_system_chose_is_listed_by_recipe():
 
 def test_the_section_says_how_often_each_choice_came_and_how_far_they_lie_apart():
     """Two rounds under two choices: one round each, which have no interval."""
-    text = free_choice.section(results(choices=(64, 32)))
+    text = free_choice.section(Computed(results(choices=(64, 32))))
     assert text.startswith(free_choice.TITLE)
     assert "- `optimal_batch_size`: `echo`: 32 (in 1 of 2 rounds) or 64 (in 1 of 2 rounds)." in text
     assert "time_per_example_s" not in text

@@ -6,12 +6,13 @@ import pytest
 
 from servecost.core.recipe import ROOT
 from servecost.report import overhead
+from servecost.report.computed import Computed
 from servecost.report.write import free_choice, page, publish
-from tests.unit.report.page_results import published_results, published_summary
 from tests.unit.report.sample import cells
 from tests.unit.report.sample import results as sample
 
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text()
+SAMPLE = Computed(sample())
 SUMMARY = cells((1, 1, 20, 5, 5, 60, 1), (1, 8, 20, -15, 1, 4, 8))
 
 
@@ -32,7 +33,7 @@ def test_a_sentence_about_a_choice_of_the_system_says_what_it_chose(facts, said)
 
 def test_results_without_attribution_make_a_page_all_the_same():
     """A system may log no calls."""
-    text = page.page(sample(), "sample")
+    text = page.page(SAMPLE, "sample")
     assert "| echo" in text
     assert "No cell is decided yet." in text
     assert "nan" not in text
@@ -63,23 +64,21 @@ def test_what_the_page_links_to_is_there(target: str):
     assert (ROOT / "docs" / target).exists()
 
 
-def test_the_page_is_made_of_the_published_results():
+def test_the_page_is_made_of_the_published_results(published: Computed):
     """It is generated, never written by hand."""
-    own = published_results()
-    assert page.page(own, "page", publish.published_free_choice(ROOT)) == PAGE
+    assert page.page(published, "page", publish.published_free_choice(ROOT)) == PAGE
 
 
-def test_the_pages_overheads_are_those_of_the_published_results():
+def test_the_pages_overheads_are_those_of_the_published_results(published: Computed):
     """As the summary has them."""
-    summary = published_summary()
+    summary = published.summary
     assert len(summary[overhead.CELL].drop_duplicates()) == 42
     assert set(summary["rule"]) <= {"", "withdrawn"}
 
 
-def test_a_withdrawn_cell_has_its_reason_and_no_number():
+def test_a_withdrawn_cell_has_its_reason_and_no_number(published: Computed):
     """From one list beside the published results: in the tables, under them, and in no finding."""
-    found = published_results()
-    summary = overhead.summary(overhead.pairs(found))
+    found, summary = published.found, published.summary
     withdrawn = summary[summary["rule"] == "withdrawn"]
     listed = set(found.withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None))
     assert set(withdrawn[["recipe", "batch_size"]].itertuples(index=False, name=None)) == listed
@@ -95,9 +94,9 @@ def test_a_withdrawn_cell_has_its_reason_and_no_number():
     assert not re.search(r"`efficientnet_b2`[^`]*\b(64|128|256|512) ×", findings)
 
 
-def test_the_page_says_nothing_of_an_undecided_cell():
+def test_the_page_says_nothing_of_an_undecided_cell(published: Computed):
     """It has its interval in the tables, and is in no sentence; their number is under the table."""
-    summary = published_summary()
+    summary = published.summary
     undecided = summary[summary["claim"] == "undecided"]
     assert f"{len(undecided)} **undecided**" in PAGE
     findings = PAGE[PAGE.index("### What the numbers show") : PAGE.index("### Memory")]
@@ -107,7 +106,7 @@ def test_the_page_says_nothing_of_an_undecided_cell():
 
 def test_a_page_of_pairs_says_what_else_they_take():
     """CPU, memory, starts, first calls; and that the arms take turns."""
-    text = page.page(sample(), "sample")
+    text = page.page(SAMPLE, "sample")
     assert "take turns" in text
     assert "First call direct, s" in text
     assert "were not recorded" in PAGE
@@ -115,7 +114,7 @@ def test_a_page_of_pairs_says_what_else_they_take():
 
 def test_a_page_has_a_section_on_the_choice_if_there_are_results_of_one():
     """Between the numbers and what they show."""
-    text = page.page(sample(), "sample", sample(choices=(64, 32)))
+    text = page.page(SAMPLE, "sample", Computed(sample(choices=(64, 32))))
     titles = ["### What else it takes", free_choice.TITLE, "### What the numbers show"]
     assert sorted(titles, key=text.index) == titles
-    assert free_choice.TITLE not in page.page(sample(), "sample")
+    assert free_choice.TITLE not in page.page(SAMPLE, "sample")
