@@ -90,8 +90,9 @@ SLICES_CSV = "slices.csv"  # when each arm of a pair ran, on the monotonic clock
 SLICES_COLUMNS = ("arm", "begin_ns", "end_ns")
 COLD_CSV = "cold.csv"  # of a part: what each arm's first work of a size took, and steady work of that size
 COLD_COLUMNS = ("arm", "batch_size", "first_s", "steady_s", "calls")
-# Of a baseline process that works on request: also the seconds of each further example in a call of several batches.
-WARM_COLUMNS = (*COLD_COLUMNS, "further_s")
+# Of a baseline process that works on request: also whether calls became steady (1) or were given up (0), and the
+# seconds of each further example in a call of several batches.
+WARM_COLUMNS = (*COLD_COLUMNS, "is_steady", "further_s")
 IDLE_CSV = "idle.csv"  # what each arm of a pair used while it was stopped
 IDLE_COLUMNS = ("arm", "rested_s", "cpu_s", "memory_mib")
 BASELINE, SERVED = "baseline", "served"  # the arms

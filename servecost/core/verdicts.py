@@ -58,7 +58,11 @@ _ALL = (
         f"an arm uses next to nothing (below {IDLE_CPU_MAX:.0%} of a core) while it is stopped and the other is timed",
         "see which of its processes was not stopped; run it again",
     ),
-    Rule("warm", "the first tenth of a run takes no longer than the rest", "see what is slow at first; run it again"),
+    Rule(
+        "warm",
+        "a run takes no longer at its beginning than later, and a baseline no longer than calls beside it",
+        "see what is slow at first; run it again, with a larger warm_s",
+    ),
     Rule("pair", "both arms of a pair are made in one sitting", "run the same command again"),
     Rule(
         "littles-law",

@@ -5,6 +5,7 @@ Pure: owns the rule by which both arms are called warm, and the rule by which a 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Sequence
 
 # Work is steady once it has been repeated so often and so long, and the last time is not this much quicker than the
@@ -32,11 +33,13 @@ class Cold(NamedTuple):
         first_s: the seconds of the first call, or request, of that size.
         steady_s: those of a call once they have become steady.
         calls: how many calls that took, the first included.
+        is_steady: whether they have become so; else they were given up.
     """
 
     first_s: float
     steady_s: float
     calls: int
+    is_steady: bool = True
 
     @property
     def cost_s(self) -> float:
@@ -61,17 +64,26 @@ class Warming:
         spent_s, count = sum(self._seconds), len(self._seconds)
         if (spent_s >= self._limit_s and count >= FEW) or count >= MOST:
             return True
-        if self._known_s is not None and seconds <= self._known_s / QUICKER:
+        if self._is_as_known:
             return spent_s >= LEAST_S or count >= FEW
         if count < (FEW if spent_s >= LONG_S else LEAST) or spent_s < LEAST_S:
             return False
-        return seconds >= QUICKER * min(self._seconds[:-1])
+        return self._is_no_quicker
+
+    @property
+    def _is_as_known(self) -> bool:
+        return self._known_s is not None and self._seconds[-1] <= self._known_s / QUICKER
+
+    @property
+    def _is_no_quicker(self) -> bool:
+        return self._seconds[-1] >= QUICKER * min(self._seconds[:-1], default=math.inf)
 
     @property
     def found(self) -> Cold:
         """What was found; of work that has been done at least once."""
         late = sorted(self._seconds[len(self._seconds) // 2 :])
-        return Cold(self._seconds[0], late[(len(late) - 1) // 2], len(self._seconds))
+        is_steady = self._is_as_known or self._is_no_quicker
+        return Cold(self._seconds[0], late[(len(late) - 1) // 2], len(self._seconds), is_steady)
 
 
 def began_cold(blocks: Sequence[float]) -> bool:

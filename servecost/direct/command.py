@@ -129,10 +129,13 @@ class Measurement:
         cold = self._direct.warm(self._recipe, batch_size, batch_size)
         if batch_size not in self._met:
             self._met.add(batch_size)
-            print("First call of {}: {:.4g} s; steady: {:.4g} s.".format(batch_size, *cold), flush=True)
+            last = "steady" if cold.is_steady else "not steady yet, but given up"
+            said = "First call of {}: {:.4g} s; {}: {:.4g} s.".format(batch_size, cold.first_s, last, cold.steady_s)
+            print(said, flush=True)
         if self._options.cold_csv:
             further_s = self._direct.further_s(self._recipe, batch_size)
-            row = ("baseline", batch_size, repr(cold.first_s), repr(cold.steady_s), cold.calls, repr(further_s))
+            seconds = repr(cold.first_s), repr(cold.steady_s)
+            row = ("baseline", batch_size, *seconds, cold.calls, int(cold.is_steady), repr(further_s))
             csv_files.append(self._options.cold_csv, layout.WARM_COLUMNS, [row])
 
     def time_run(self, batch_size: int, examples: int, number: int) -> None:

@@ -30,6 +30,8 @@ POLL_S = 0.02
 # A run that takes this much longer per example than calls before and after it, and LONGER_S in all, has met something
 # that those had not. On a shared machine the same work takes half as long again at times.
 LONGER_THAN_WARM = 2.0
+# Where calls before it had not become steady, those after it alone tell, and less has to be met to call it cold.
+LONGER_THAN_LATER = 1.25
 # Of separate calls, the part of the run's own seconds that they may take; or so many seconds, if that is more.
 CALLS_PART, CALLS_LEAST_S = 0.15, 1.0
 
@@ -57,10 +59,12 @@ class _Warm(NamedTuple):
     Attributes:
         steady_s: the seconds of a call with one batch.
         further_s: those of each further example in a call of several.
+        is_steady: whether calls have become steady; else they were given up, and the run may be cold.
     """
 
     steady_s: float
     further_s: float
+    is_steady: bool
 
     def expected_s(self, run: Run) -> float:
         """Return how long a run should take."""
@@ -184,25 +188,32 @@ class DirectArm:
         with self._pauses.running():
             self._wait(lambda: len(csv_files.rows(self._files.cold)) > before, FOREVER)
         row = csv_files.rows(self._files.cold)[before]
-        cold = Cold(float(row["first_s"]), float(row["steady_s"]), int(row["calls"]))
+        cold = Cold(float(row["first_s"]), float(row["steady_s"]), int(row["calls"]), row["is_steady"] == "1")
         if batch_size not in self._warmed:
             keep_cold(self._part, self._name, batch_size, cold)
-        self._warmed[batch_size] = _Warm(cold.steady_s, float(row["further_s"]))
+        self._warmed[batch_size] = _Warm(cold.steady_s, float(row["further_s"]), cold.is_steady)
         return self._warmed[batch_size]
 
     def check_warm(self, total_s: float, calls: Sequence[Mapping[str, str]]) -> Verdict:
         """Return whether a run went on as the calls right before it, or the reference calls after it.
 
-        The run is one call, so no block of it can be seen; both have to be much quicker before it counts as cold.
+        The run is one call, so no block of it can be seen; both have to be much quicker before it counts as cold. Where
+        the warm-up was given up before it was steady, those after it have to be a little quicker.
         """
-        before_s = self._warmed[self._run.batch_size].expected_s(self._run)
+        warm = self._warmed[self._run.batch_size]
         inputs = sum(float(row["reference_inputs"]) for row in calls)
         after_s = sum(float(row["reference_s"]) for row in calls) / inputs if inputs else float("inf")
-        expected_s = max(before_s, after_s * self._run.examples)
-        if total_s <= LONGER_THAN_WARM * expected_s or total_s - expected_s <= LONGER_S:
+        later_s = after_s * self._run.examples
+        if warm.is_steady:
+            expected_s, factor = max(warm.expected_s(self._run), later_s), LONGER_THAN_WARM
+        else:
+            expected_s, factor = later_s, LONGER_THAN_LATER
+        if total_s <= factor * expected_s or total_s - expected_s <= LONGER_S:
             return VALID
-        around = f"calls before and after it took {expected_s:.3g} s in proportion"
-        return Verdict("warm", f"the baseline took {total_s:.3g} s where {around}")
+        beside = "before and after it" if warm.is_steady else "after it"
+        given_up = "" if warm.is_steady else ", and its warm-up was given up before it was steady"
+        took = f"the baseline took {total_s:.3g} s where calls {beside} took {expected_s:.3g} s in proportion"
+        return Verdict("warm", took + given_up)
 
     def _wait(self, is_reached: Callable[[], bool], until_s: float) -> bool:
         """Return whether that is so by then. Raises ArmFailed if the process ends before, or memory runs out."""

@@ -94,6 +94,17 @@ def test_what_the_first_call_cost_stands_beside_steady_ones():
     assert repeated([0.4], known_s=0.4).found == Cold(0.4, 0.4, 1)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "is_steady"), [([50.0, 37.0], False), ([50.0, 49.0], True), ([30.0, 31.0], True), ([50.0], False)]
+)
+def test_what_was_given_up_is_steady_only_if_it_was_no_quicker_the_last_time(seconds: list[float], is_steady: bool):
+    """One repetition alone tells nothing."""
+    found = Warming(limit_s=20)
+    for each in seconds:
+        found.add(each)
+    assert found.found.is_steady is is_steady
+
+
 def test_a_first_call_that_was_quick_cost_nothing():
     """There is no cold gain."""
     assert Cold(1.0, 1.2, 5).cost_s == 0.0

@@ -180,7 +180,7 @@ def test_what_was_cold_has_a_row_for_each_warming(
     rows = csv_files.rows(tmp_path / "cold.csv")
     assert tuple(rows[0]) == layout.WARM_COLUMNS
     assert [row["batch_size"] for row in rows] == ["8", "8", "1"]
-    assert {tuple(row.values())[2:] for row in rows} == {("0.30000000000000004", "0.125", "3", "0.0625")}
+    assert {tuple(row.values())[2:] for row in rows} == {("0.30000000000000004", "0.125", "3", "1", "0.0625")}
 
 
 def test_separate_calls_have_a_row_each_and_one_without_inputs_ends_them(

@@ -36,8 +36,8 @@ def test_the_environment_says_which_file(tmp_path, monkeypatch, named):
 @pytest.mark.parametrize(
     ("cold", "requests", "content"),
     [
-        (Cold(0.5, 0.1, 3), 12, {"first_s": 0.5, "steady_s": 0.1, "calls": 3, "requests": 12}),
-        (None, 0, {"first_s": None, "steady_s": None, "calls": None, "requests": 0}),
+        (Cold(0.5, 0.1, 3), 12, {"first_s": 0.5, "steady_s": 0.1, "calls": 3, "is_steady": True, "requests": 12}),
+        (None, 0, {"first_s": None, "steady_s": None, "calls": None, "is_steady": None, "requests": 0}),
     ],
 )
 def test_a_warm_run_says_what_the_warm_up_has_shown(tmp_path, cold, requests, content):

@@ -34,6 +34,7 @@ class Baseline:
 
     Attributes:
         total_s: what a run takes.
+        is_given_up: whether its calls become no steadier.
         was_stopped: at each tick, whether the process was stopped.
     """
 
@@ -42,7 +43,7 @@ class Baseline:
         self.part, self.files = part, Files(part, name)
         self.process = FakeProcess("baseline", part.folder / f"{name}.log", self.work)
         self.arm = DirectArm(name, self.start, part, lambda: self.was_stopped.append(self.tree.is_suspended))
-        self.total_s = 0.5
+        self.total_s, self.is_given_up = 0.5, False
         self.starts = self.waits = self.answered = 0
         self.was_stopped: list[bool] = []
 
@@ -67,7 +68,8 @@ class Baseline:
 
     def answer(self, what: str, batch_size: str, *more: str) -> None:
         if what == "warm":
-            warm = ("baseline", batch_size, *COLD.get(int(batch_size), COLD[8]), FURTHER_S)
+            *numbers, is_steady = COLD.get(int(batch_size), COLD[8])
+            warm = ("baseline", batch_size, *numbers, int(is_steady and not self.is_given_up), FURTHER_S)
             csv_files.append(self.files.cold, layout.WARM_COLUMNS, [warm])
         elif what == "run":
             row = ("echo", batch_size, 1, more[0], self.total_s)
@@ -274,6 +276,20 @@ def test_a_run_that_took_longer_than_the_calls_around_it_was_cold(
     assert verdict.is_valid is is_warm
     assert is_warm or verdict.rule == "warm"
     assert is_warm or verdict.reason.startswith(f"the baseline took {total_s:.3g} s where calls before and after")
+
+
+@pytest.mark.parametrize(("times", "is_warm"), [(1.2, True), (1.3, False)])
+def test_a_run_after_a_warm_up_that_was_given_up_is_judged_by_what_follows(
+    baseline: Baseline, tmp_path: Path, times: float, is_warm: bool
+):
+    """The calls before it may have been as cold."""
+    baseline.is_given_up = True
+    run = run_of(baseline.part, 8)
+    baseline.make(run, tmp_path)
+    calls = [{"reference_inputs": "16", "reference_s": "16"}]
+    verdict = baseline.arm.check_warm(times * run.examples, calls)
+    assert verdict.is_valid is is_warm
+    assert is_warm or verdict.reason.endswith("and its warm-up was given up before it was steady")
 
 
 def test_a_run_that_took_longer_by_next_to_nothing_was_not_cold(baseline: Baseline, tmp_path: Path):
