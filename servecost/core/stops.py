@@ -20,7 +20,7 @@ class Stop(NamedTuple):
     """One stretch of time in which no process of an arm ran.
 
     Attributes:
-        begin_ns: when the last process had been stopped.
+        begin_ns: when the last process was told to stop.
         end_ns: when the first was continued.
     """
 

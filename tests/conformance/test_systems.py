@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
@@ -19,6 +18,7 @@ from servecost.bench.arms.records import check_server
 from servecost.bench.arms.server import Server, ServerSpec, serve
 from servecost.bench.environments import Environments
 from servecost.bench.processes.process import is_taken
+from servecost.bench.processes.tree import is_at_rest
 from servecost.core import call_log, recipe, systems
 from servecost.core.serving import ServerFailed, ask
 from servecost.core.system import VARIANT_SIGN, BadAnswer, Wire
@@ -85,11 +85,6 @@ def seen_within(seconds: float, is_so: Callable[[], bool]) -> bool:
     return False
 
 
-def is_at_rest(server: Server) -> bool:
-    """Say whether each process of a server is stopped."""
-    return {psutil.Process(pid).status() for pid, _ in server.tree.members()} == {psutil.STATUS_STOPPED}
-
-
 @pytest.mark.parametrize("name", systems.available())
 def test_a_system_describes_itself(name: str):
     """Its folder's name, a label, settings as words; its wire gives the same bytes for the same inputs.
@@ -133,8 +128,9 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
         if system.calls_predictor:
             calls = [dict(zip(call_log.COLUMNS, line.split(","), strict=True)) for line in server.calls()]
             assert calls[-1]["inputs"] == str(len(chosen.example))
-        server.tree.suspend()
-        assert seen_within(PATIENCE_S, lambda: is_at_rest(server))
+        server.tree.stop()
+        server.tree.settle()
+        assert all(is_at_rest(pid) for pid, _ in server.tree.members())
         members, before_s = server.tree.members(), server.tree.cpu_s()
         time.sleep(0.5)
         assert server.tree.cpu_s() == before_s

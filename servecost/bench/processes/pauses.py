@@ -23,7 +23,7 @@ class Slice(NamedTuple):
 
     Attributes:
         begin_ns: before its first process was continued.
-        end_ns: after its last process had been stopped.
+        end_ns: after its last process had been told to stop.
     """
 
     begin_ns: int
@@ -57,7 +57,7 @@ class Pauses:
     def __init__(self, trees: Callable[[], list[Tree]], stops_csv: Path) -> None:
         """``trees``: returns the arm's process trees, the one whose CPU time counts first.
 
-        They are continued in this order and stopped in the reverse. ``stops_csv``: the file that its processes read.
+        They are stopped in this order and continued in the reverse. ``stops_csv``: the file that its processes read.
         """
         self._trees = trees
         self._stops_csv = stops_csv
@@ -85,12 +85,16 @@ class Pauses:
             self.use.cpu_s += self._first_cpu_s() - before_s
 
     def suspend(self) -> int:
-        """Stop every process of the arm; return when the last had been stopped."""
-        for tree in reversed(self._trees()):
-            tree.suspend()
-        self._stopped_ns = self._rests_since_ns = time.perf_counter_ns()
+        """Stop every process of the arm; return when the last was told to stop."""
+        for tree in self._trees():
+            tree.stop()
+        stopped_ns = time.perf_counter_ns()
+        for tree in self._trees():
+            if tree.settle():
+                stopped_ns = time.perf_counter_ns()
+        self._stopped_ns, self._rests_since_ns = stopped_ns, time.perf_counter_ns()
         self._cpu_s_of_rest = self._cpu_s()
-        return self._stopped_ns
+        return stopped_ns
 
     def resume(self) -> int:
         """Write down the stop, and continue every process of the arm; return when the first is continued."""
@@ -100,7 +104,7 @@ class Pauses:
             now_ns = time.perf_counter_ns()
             stops.append(self._stops_csv, Stop(self._stopped_ns, now_ns))
             self._stopped_ns = None
-        for tree in self._trees():
+        for tree in reversed(self._trees()):
             tree.resume()
         return now_ns
 

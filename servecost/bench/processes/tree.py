@@ -5,9 +5,11 @@ Owns the walk over a process tree. Whether a command has ended is its ``Process`
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +18,9 @@ import psutil
 from servecost.bench.processes.process import Process
 
 MIB = 2**20
-# What a process may be in that forks no more: one that waits for a disk or for a child to begin cannot fork meanwhile.
-AT_REST = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP, psutil.STATUS_ZOMBIE, psutil.STATUS_DISK_SLEEP}
+# The states of a thread that runs no more: stopped, traced, ended; or waiting for a disk or for a child to begin, after
+# which it stops.
+AT_REST = set("TtZXD")
 STOP_LIMIT_S, STOP_POLL_S = 1.0, 0.0005
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
@@ -28,7 +31,7 @@ class Tree:
     def __init__(self, commands: Sequence[Process]) -> None:
         """``commands``: those whose descendants it is made of."""
         self._commands = commands
-        self._known: list[psutil.Process] = []  # those that the last stop found
+        self._known: list[psutil.Process] = []  # those that a walk has found
 
     def members(self) -> set[tuple[int, float]]:
         """Return the processes by id and start: another set means that processes ended or began.
@@ -55,22 +58,29 @@ class Tree:
         """Return the sum of the processes' peak resident sets; a page that several share counts in each."""
         return sum(_peak_bytes(member.pid) for member in self._walk()) / MIB
 
-    def suspend(self) -> None:
-        """Stop every process (SIGSTOP), those included that were just being started: they use no CPU and keep all."""
-        _stop(self._known)  # at once; the walk finds those that have been started since the last one
-        suspended = {member.pid for member in self._known}
-        while new := [member for member in self._walk() if member.pid not in suspended]:
-            _stop(new)
-            suspended |= {member.pid for member in new}
-            self._known = [*self._known, *new]
+    def stop(self) -> None:
+        """Send SIGSTOP to every process that is known, a group at a time: they use no CPU any more, and keep all."""
+        _signal(self._known, signal.SIGSTOP)
+
+    def settle(self) -> bool:
+        """Wait until all are stopped, and stop those that have been started since; return whether there are any.
+
+        A fork that has begun ends before its process stops, and only then its child is found.
+        """
+        _wait_until_at_rest(self._known)
+        has_new = False
+        while new := set(self._walk()) - set(self._known):
+            _signal(new, signal.SIGSTOP)
+            _wait_until_at_rest(new)
+            self._known += new
+            has_new = True
+        return has_new
 
     def resume(self) -> None:
         """Continue every process (SIGCONT)."""
         if not self._known:
             self._known = list(self._walk())
-        for member in self._known:
-            with suppress(psutil.NoSuchProcess):
-                member.resume()
+        _signal(self._known, signal.SIGCONT)
 
     def _walk(self) -> Iterator[psutil.Process]:
         for command in self._commands:
@@ -78,16 +88,33 @@ class Tree:
                 yield from psutil.Process(command.pid).children(recursive=True)
 
 
-def _stop(members: list[psutil.Process]) -> None:
-    """Stop processes, and wait until they are: a fork that has begun ends first, and only then its child is found."""
+def _signal(members: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to the groups of processes: it reaches all of a group at once."""
+    groups = set()
     for member in members:
-        with suppress(psutil.NoSuchProcess):
-            member.suspend()
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if member.is_running():  # and its id is not another process's by now
+                groups.add(os.getpgid(member.pid))
+    for group in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, number)
+
+
+def _wait_until_at_rest(members: Iterable[psutil.Process]) -> None:
     deadline_s = time.monotonic() + STOP_LIMIT_S
     for member in members:
-        with suppress(psutil.NoSuchProcess):
-            while member.status() not in AT_REST and time.monotonic() < deadline_s:
-                time.sleep(STOP_POLL_S)
+        while not is_at_rest(member.pid) and time.monotonic() < deadline_s:
+            time.sleep(STOP_POLL_S)
+
+
+def is_at_rest(pid: int) -> bool:
+    """Return whether no thread of a process runs, nor will by itself; one that has ended has none."""
+    states = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                states.append((thread / "stat").read_text().rpartition(")")[2].split()[0])
+    return all(state in AT_REST for state in states)
 
 
 def _peak_bytes(pid: int) -> int:

@@ -64,8 +64,11 @@ class FakeTree:
         self.used_s, self.peak_mib = 0.0, 64.0
         self.found = {(2, 1002.0), (3, 1003.0)}
 
-    def suspend(self) -> None:
+    def stop(self) -> None:
         self.is_suspended = True
+
+    def settle(self) -> bool:
+        return False
 
     def resume(self) -> None:
         self.is_suspended = False

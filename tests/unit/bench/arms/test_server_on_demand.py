@@ -71,7 +71,7 @@ def test_a_server_is_started_when_it_is_first_needed(servers: Servers):
 def test_another_server_is_started_after_one_was_ended(servers: Servers):
     """A server that was stopped is continued first."""
     first = servers.on_demand.get()
-    first.tree.suspend()
+    first.tree.stop()
     servers.on_demand.end()
     assert servers.on_demand.current is None
     assert servers.on_demand.get() is not first

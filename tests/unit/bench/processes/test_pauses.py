@@ -25,22 +25,30 @@ class FakeTree:
         idle_cpu: what they use while they are stopped.
         events: what was done to any tree, in its order.
         on_resume: called before they are continued.
+        settle_s: how long it takes until none runs any more.
+        has_new: whether some are found then that have been started since the last stop.
     """
 
     def __init__(self, name: str, clock: Clock, events: list[str], cpu: float = 1.0, idle_cpu: float = 0.0) -> None:
         self.name, self.clock, self.events, self.cpu, self.idle_cpu = name, clock, events, cpu, idle_cpu
         self.on_resume: Callable[[], object] = lambda: None
         self.is_stopped, self.since_ns, self.used_s = False, clock.now_ns, 0.0
+        self.settle_s, self.has_new = 0.0, False
 
     def cpu_s(self) -> float:
         self.used_s += (self.clock.now_ns - self.since_ns) / S * (self.idle_cpu if self.is_stopped else self.cpu)
         self.since_ns = self.clock.now_ns
         return self.used_s
 
-    def suspend(self) -> None:
+    def stop(self) -> None:
         self.cpu_s()
         self.is_stopped = True
         self.events.append(f"stop {self.name}")
+
+    def settle(self) -> bool:
+        self.clock.passes(self.settle_s)
+        has_new, self.has_new = self.has_new, False
+        return has_new
 
     def resume(self) -> None:
         self.on_resume()
@@ -88,10 +96,23 @@ def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Arm:
     return made
 
 
-def test_the_server_is_continued_first_and_stopped_last(arm: Arm):
-    """Its client finds it running."""
+def test_the_server_is_stopped_first_and_continued_last(arm: Arm):
+    """Its client has sent what it was about to send when the server looks at what is overdue."""
     arm.runs(1)
-    assert arm.events == ["continue server", "continue client", "stop client", "stop server"]
+    assert arm.events == ["continue client", "continue server", "stop server", "stop client"]
+
+
+@pytest.mark.parametrize(("has_new", "ran_s"), [(False, 1.0), (True, 1.125)])
+def test_an_arm_has_run_until_its_last_process_was_told_to_stop(arm: Arm, has_new: bool, ran_s: float):
+    """Not until none is found running any more, unless that finds one that nobody had known."""
+    arm.server.settle_s, arm.server.has_new, arm.client.settle_s = 0.125, has_new, 0.25
+    arm.runs(1)
+    (own,) = arm.pauses.use.slices
+    assert own.end_ns - own.begin_ns == ran_s * S
+    arm.clock.passes(2)
+    arm.pauses.begin()
+    arm.clock.passes(3)
+    assert arm.pauses.begin().rested_s == 3.0
 
 
 def test_a_stop_is_written_down_before_any_process_is_continued(arm: Arm):

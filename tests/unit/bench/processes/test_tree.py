@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -16,10 +17,11 @@ from servecost.bench.processes.tree import Tree
 
 
 class FakeMember:
-    """A process that notes its signals."""
+    """A process, in a group of its own."""
 
     def __init__(self, pid: int, cpu_s: float = 0.0) -> None:
         self.pid, self._cpu_s = pid, cpu_s
+        self.group = pid
         self.is_stopped = self.has_ended = self.is_zombie = False
 
     def create_time(self) -> float:
@@ -29,37 +31,66 @@ class FakeMember:
         self._check()
         return SimpleNamespace(user=self._cpu_s, system=self._cpu_s / 2)
 
-    def suspend(self) -> None:
-        self._check()
-        self.is_stopped = True
-
-    def resume(self) -> None:
-        self._check()
-        self.is_stopped = False
+    def is_running(self) -> bool:
+        return not self.has_ended
 
     def status(self) -> str:
         self._check()
-        if self.is_zombie:
-            return psutil.STATUS_ZOMBIE
-        return psutil.STATUS_STOPPED if self.is_stopped else psutil.STATUS_SLEEPING
+        return psutil.STATUS_ZOMBIE if self.is_zombie else psutil.STATUS_SLEEPING
 
     def _check(self) -> None:
         if self.has_ended:
             raise psutil.NoSuchProcess(self.pid)
 
 
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeMember]]:
-    """Return the descendants of the one command that there is, whose process id is 1."""
-    members = [FakeMember(2, 0.5), FakeMember(3, 1.0)]
+class Machine:
+    """The descendants of the one command that there is, whose process id is 1.
 
-    def process(pid: int) -> SimpleNamespace:
+    Attributes:
+        members: what a walk finds.
+        told: the groups that were told to stop or to continue, in their order.
+        on_look: called whenever somebody asks whether a process is at rest.
+    """
+
+    def __init__(self) -> None:
+        self.members = [FakeMember(2, 0.5), FakeMember(3, 1.0)]
+        self.told: list[int] = []
+        self.on_look: Callable[[int], object] = lambda pid: None
+
+    def process(self, pid: int) -> SimpleNamespace:
         if pid != 1:
             raise psutil.NoSuchProcess(pid)
-        return SimpleNamespace(children=lambda recursive: list(members))
+        return SimpleNamespace(children=lambda recursive: [each for each in self.members if not each.has_ended])
 
-    monkeypatch.setattr(psutil, "Process", process)
-    yield members
+    def getpgid(self, pid: int) -> int:
+        return next(each.group for each in self.members if each.pid == pid)
+
+    def killpg(self, group: int, number: int) -> None:
+        self.told.append(group)
+        for each in self.members:
+            if each.group == group:
+                each.is_stopped = number == signal.SIGSTOP
+
+    def is_at_rest(self, pid: int) -> bool:
+        self.on_look(pid)
+        return all(each.is_stopped for each in self.members if each.pid == pid and not each.has_ended)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return a machine with two processes."""
+    made = Machine()
+    monkeypatch.setattr(psutil, "Process", made.process)
+    monkeypatch.setattr(tree_module, "os", SimpleNamespace(getpgid=made.getpgid, killpg=made.killpg))
+    monkeypatch.setattr(tree_module, "is_at_rest", made.is_at_rest)
+    monkeypatch.setattr(tree_module, "STOP_POLL_S", 0.0)
+    return made
+
+
+@pytest.fixture
+def children(machine: Machine) -> list[FakeMember]:
+    """Return its processes."""
+    return machine.members
 
 
 def of_commands(*pids: int) -> Tree:
@@ -84,99 +115,102 @@ def test_cpu_time_is_that_of_all_members(children: list[FakeMember]):
     assert of_commands(1).cpu_s() == pytest.approx(1.5)
 
 
+def rested(tree: Tree) -> bool:
+    """Stop a tree; return whether processes were found that it had not known."""
+    tree.stop()
+    return tree.settle()
+
+
 def test_all_members_are_stopped_and_continued(children: list[FakeMember]):
     """A member that has ended is no reason to leave the others running."""
     children[0].has_ended = True
-    of_commands(1).suspend()
+    tree = of_commands(1)
+    rested(tree)
     assert [member.is_stopped for member in children] == [False, True]
-    of_commands(1).resume()
+    tree.resume()
     assert [member.is_stopped for member in children] == [False, False]
 
 
-def test_a_process_that_was_just_being_started_is_stopped_too(children: list[FakeMember]):
-    """Its parent had started it before it was stopped itself."""
-    late = FakeMember(4)
-    children[1].is_stopped = True
-    children[1].suspend = lambda: children.append(late) if late not in children else None  # type: ignore[method-assign]
-    of_commands(1).suspend()
-    assert late.is_stopped
-
-
-def test_a_fork_that_had_begun_ends_before_its_child_is_looked_for(children: list[FakeMember]):
-    """A signal does not stop a process in the middle of a fork; its child would run on beside the other arm."""
-    late, forking = FakeMember(4), children[1]
-    readings = iter([psutil.STATUS_RUNNING, psutil.STATUS_RUNNING])
-
-    def status() -> str:
-        if (reading := next(readings, psutil.STATUS_STOPPED)) == psutil.STATUS_STOPPED and late not in children:
-            children.append(late)
-        return reading
-
-    forking.status = status  # type: ignore[method-assign]
-    of_commands(1).suspend()
-    assert late.is_stopped
-
-
-def test_a_process_that_does_not_stop_is_not_waited_for_for_ever(
-    children: list[FakeMember], monkeypatch: pytest.MonkeyPatch
-):
-    """It is one that the kernel holds, say."""
-    monkeypatch.setattr(tree_module, "STOP_LIMIT_S", 0.0)
-    children[0].status = lambda: psutil.STATUS_RUNNING  # type: ignore[method-assign]
-    of_commands(1).suspend()
-    assert children[1].is_stopped
-
-
-def test_those_that_the_last_stop_found_are_stopped_first(children: list[FakeMember]):
+def test_those_that_are_known_are_told_at_once_and_the_others_after_a_walk(machine: Machine):
     """A walk over all processes takes long, and what runs meanwhile takes time from the other arm."""
     tree = of_commands(1)
-    tree.suspend()
+    assert rested(tree)
     tree.resume()
-    order: list[int] = []
-    late = FakeMember(4)
-    for member in (*children, late):
-        member.is_stopped = True
-        member.suspend = lambda pid=member.pid: order.append(pid)  # type: ignore[method-assign,misc]
-    children.insert(0, late)
-    tree.suspend()
-    assert order == [2, 3, 4]
-
-
-def test_a_process_that_was_started_since_is_stopped_with_the_others(children: list[FakeMember]):
-    """And continued with them; the next stop knows it."""
-    tree = of_commands(1)
-    tree.suspend()
-    tree.resume()
-    late = FakeMember(4)
-    children.append(late)
-    tree.suspend()
-    assert late.is_stopped
+    machine.members.insert(0, late := FakeMember(4))
+    machine.told.clear()
+    tree.stop()
+    assert sorted(machine.told) == [2, 3]
+    assert tree.settle()
+    assert machine.told[2:] == [4]
     tree.resume()
     assert not late.is_stopped
+    assert not rested(tree)  # and the next stop knows it
+    assert late.is_stopped
 
 
-def test_a_known_process_that_has_ended_is_no_reason_to_leave_the_others(children: list[FakeMember]):
-    """It is stopped and continued no more."""
+def test_a_group_is_told_once(machine: Machine):
+    """All that are in it stop, also one that no walk has found yet."""
+    machine.members[1].group = 2
     tree = of_commands(1)
-    tree.suspend()
+    rested(tree)
+    assert machine.told == [2]
     tree.resume()
-    children.pop(0).has_ended = True
-    tree.suspend()
-    assert children[0].is_stopped
-    tree.resume()
-    assert not children[0].is_stopped
+    machine.members.append(late := FakeMember(4))
+    late.group = 2
+    tree.stop()
+    assert late.is_stopped
 
 
-def test_no_process_is_stopped_twice_at_a_time(children: list[FakeMember]):
-    """A walk finds those again that were known."""
-    stopped: list[int] = []
-    for member in children:
-        member.is_stopped = True
-        member.suspend = lambda pid=member.pid: stopped.append(pid)  # type: ignore[method-assign,misc]
+def test_a_fork_that_had_begun_ends_before_its_child_is_looked_for(machine: Machine):
+    """A signal does not stop a process in the middle of a fork; its child would run on beside the other arm."""
+    late, looks = FakeMember(4), []
+    machine.members[1].is_stopped = False
+
+    def look(pid: int) -> None:
+        looks.append(pid)
+        if looks.count(3) < 3:
+            machine.members[1].is_stopped = False
+        elif late not in machine.members:
+            machine.members[1].is_stopped = True
+            machine.members.append(late)
+
+    machine.on_look = look
+    rested(of_commands(1))
+    assert late.is_stopped
+    assert looks.count(3) >= 3
+
+
+def test_a_process_that_does_not_stop_is_not_waited_for_for_ever(machine: Machine, monkeypatch: pytest.MonkeyPatch):
+    """It is one that the kernel holds, say."""
+    monkeypatch.setattr(tree_module, "STOP_LIMIT_S", 0.0)
+    monkeypatch.setattr(tree_module, "is_at_rest", lambda pid: False)
+    rested(of_commands(1))
+    assert [member.is_stopped for member in machine.members] == [True, True]
+
+
+def test_an_id_that_another_process_has_by_now_is_not_told(machine: Machine):
+    """Not to stop, and not to continue."""
     tree = of_commands(1)
-    for _ in range(2):
-        tree.suspend()
-    assert stopped == [2, 3, 2, 3]
+    rested(tree)
+    machine.members[0].has_ended = True
+    machine.told.clear()
+    tree.resume()
+    rested(tree)
+    assert machine.told == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("states", "is_so"), [("T", True), ("TT", True), ("TtXZD", True), ("TS", False), ("R", False), ("", True)]
+)
+def test_a_process_is_at_rest_once_all_of_its_threads_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, states: str, is_so: bool
+):
+    """The state of a process is that of its first thread alone."""
+    for number, state in enumerate(states):
+        (thread := tmp_path / "proc" / "7" / "task" / str(number)).mkdir(parents=True)
+        (thread / "stat").write_text(f"{number} (a) name) {state} 1 7 7 0")
+    monkeypatch.setattr(tree_module, "Path", lambda path: tmp_path / path.lstrip("/"))
+    assert tree_module.is_at_rest(7) is is_so
 
 
 def test_processes_that_nobody_has_stopped_may_be_continued(children: list[FakeMember]):
