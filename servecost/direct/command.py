@@ -13,7 +13,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from servecost.core import answers, csv_files, layout, recipe
 from servecost.core.options import at_least
@@ -88,21 +88,24 @@ def check_csv(path: Path, columns: Sequence[str]) -> None:
 class Measurement:
     """The runs that one command line asks for."""
 
-    def __init__(self, chosen: recipe.Recipe, options: argparse.Namespace, folder: Path) -> None:
+    def __init__(
+        self, chosen: recipe.Recipe, options: argparse.Namespace, folder: Path, requests: Iterable[str] = ()
+    ) -> None:
         """Warm up in a copy of the recipe in ``folder``, and write the answers to the example where they are asked for.
 
+        ``requests``: the lines that say what to do, if the options do not.
         A server works in a copy, too: what a predictor writes there does not change the recipe.
         """
-        self._recipe, self._options = chosen, options
+        self._recipe, self._options, self._requests = chosen, options, requests
         self._met: set[int] = set()
         self._direct = Direct(recipe.copy_to(chosen, folder), list(chosen.example), options.warm_seconds)
         if options.expected:
             answers.write(options.expected, self._direct.expected)
 
     def make(self) -> None:
-        """Do everything, in the order of the command line or of standard input."""
+        """Do everything, in the order of the command line or of the requests."""
         if self._options.on_request:
-            for line in sys.stdin:
+            for line in self._requests:
                 self._answer_request(*line.split())
             return
         if (
@@ -179,6 +182,17 @@ def _folder(given: Path | None) -> Iterator[Path]:
             os.chdir(place)
 
 
+def set_input_aside() -> Iterable[str]:
+    """Return the lines of standard input, which is empty from now on for whatever a predictor starts."""
+    try:
+        lines = os.fdopen(os.dup(0))
+    except OSError:  # it is closed
+        return ()
+    with Path(os.devnull).open() as empty:
+        os.dup2(empty.fileno(), 0)
+    return lines
+
+
 def main(recipe_name: str | None = None) -> int:
     """Run the command line for one recipe (or any, without a name). Returns the process's exit code."""
     options = build_parser(recipe_name).parse_args()
@@ -202,7 +216,7 @@ def main(recipe_name: str | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the copy is removed
     try:
         with _folder(options.copy_to) as folder:
-            Measurement(chosen, options, folder).make()
+            Measurement(chosen, options, folder, set_input_aside()).make()
     except (ValueError, OSError) as error:  # a wrong answer; a full disk
         print("error: {}: {}".format(chosen.name, error), file=sys.stderr)
         return 1

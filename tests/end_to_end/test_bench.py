@@ -57,7 +57,9 @@ aa = false
 WORKERS = "1"
 """
 LOUD = """
+import subprocess
 def predictor(inputs, batch_size=1):
+    subprocess.run(["cat"], check=True)
     return [{'loud': item.upper(), 'size': len(item) / 7} for item in inputs]
 """
 
@@ -276,7 +278,8 @@ def predictor(inputs, batch_size=1):
 def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(invoke: Command, tmp_path: Path):
     """Their runs are missing; the reason is the last line of each one's log.
 
-    The one that goes on is somebody's own: two files, named by a path beside the experiment, with bytes as inputs.
+    The one that goes on is somebody's own: two files, named by a path beside the experiment, with bytes as inputs, and
+    a program that reads its standard input, which is empty (S16).
     """
     write_recipe(tmp_path / "broken", predictor="raise ImportError('no such model')")
     write_recipe(tmp_path / "odd", predictor="def predictor(inputs, batch_size=1): return [1.5 * 'x']")

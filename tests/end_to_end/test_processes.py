@@ -125,6 +125,17 @@ with running(Command("it", [sys.executable, "-c", {STUBBORN!r}], Path({str(tmp_p
     assert all_gone(pids)
 
 
+@pytest.mark.parametrize(("reads_input", "found"), [(False, []), (True, ["a line"])])
+def test_s16_the_standard_input_of_a_command_is_empty_unless_it_is_written_to(tmp_path, reads_input, found):
+    """What a predictor starts would wait for its end."""
+    script = "import sys; print(sys.stdin.readlines(1))"
+    command = Command("it", [sys.executable, "-c", script], tmp_path / "log", reads_input=reads_input)
+    with running(command) as process:
+        process.write_line("a line")
+        assert process.wait(PATIENCE_S) == 0
+    assert (tmp_path / "log").read_text() == f"{[line + chr(10) for line in found]}\n"
+
+
 def test_output_is_appended_to_the_log_and_variables_are_set(tmp_path):
     """A server started again does not overwrite why the first one failed."""
     log = tmp_path / "log"

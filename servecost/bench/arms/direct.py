@@ -253,7 +253,7 @@ def direct_arm(name: str, part: Part, subject: Subject, tick: Callable[[], None]
         def start() -> Process:
             copies = TemporaryDirectory(prefix="direct-", ignore_cleanup_errors=True)
             options = ["--copy-to", stack.enter_context(copies)]
-            command = Command("baseline", [*words, *options], part.folder / f"{name}.log", variables)
+            command = Command("baseline", [*words, *options], part.folder / f"{name}.log", variables, reads_input=True)
             return stack.enter_context(running(command))
 
         yield DirectArm(name, start, part, tick)

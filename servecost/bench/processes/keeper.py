@@ -1,8 +1,8 @@
 """Keeps one command: ends its process tree when the command ends, when asked to, and when the starter is gone.
 
 Run as a program by ``bench.processes``, with a pipe as standard input, which closes when the starter ends, however it
-ends (even by SIGKILL). What is written to it meanwhile is passed on to the command. Imports next to nothing, because it
-starts before every process.
+ends (even by SIGKILL). What is written to it meanwhile is passed on to a command that reads its input. Imports next to
+nothing, because it starts before every process.
 
 On Linux it is the parent of all that the command leaves behind, in whatever session: nobody else would end that.
 """
@@ -23,10 +23,11 @@ PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
 REAP_LIMIT_S, REAP_POLL_S = 5, 0.01  # a process that is killed ends at once, unless the kernel waits for a device
 
 
-def main(stop_signal: int, command: "list[str]") -> int:
+def main(stop_signal: int, reads_input: bool, command: "list[str]") -> int:
     """Run the command in a session of its own until it ends; return its exit code (128 + n after signal n).
 
-    ``stop_signal``: by which the command is asked to end when this process is.
+    ``stop_signal``: by which the command is asked to end when this process is; ``reads_input``: whether it is given
+    what is written to this process, or nothing.
     """
     is_asked = False
 
@@ -38,9 +39,8 @@ def main(stop_signal: int, command: "list[str]") -> int:
     # Before there is a child, so that no signal finds this process without a handler. SIG_IGN would be inherited.
     signal.signal(signal.SIGTERM, note)
     signal.signal(signal.SIGINT, note)
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-    assert child.stdin is not None
-    command_input = child.stdin.fileno()
+    given = subprocess.PIPE if reads_input else subprocess.DEVNULL
+    child = subprocess.Popen(command, stdin=given, start_new_session=True)
 
     def kill_all() -> None:
         with suppress(ProcessLookupError):
@@ -57,7 +57,8 @@ def main(stop_signal: int, command: "list[str]") -> int:
     def watch_starter() -> None:
         while words := os.read(0, PIPE_BYTES):
             with suppress(BrokenPipeError):  # it has ended, which ``wait`` finds out
-                os.write(command_input, words)
+                if child.stdin is not None:
+                    os.write(child.stdin.fileno(), words)
         kill_all()
 
     signal.signal(signal.SIGTERM, stop)
@@ -111,4 +112,4 @@ def children() -> "list[int]":
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2] == "reads", sys.argv[3:]))

@@ -34,6 +34,7 @@ class Command:
         folder: the folder that it is started in; this process's own if None.
         not_inherited: of the inherited variables, those whose names begin so are left out; none if empty.
         stop_signal: by which it is asked to end.
+        reads_input: whether lines are written to it; else its standard input is empty.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Command:
     folder: Path | None = None
     not_inherited: str = ""
     stop_signal: int = signal.SIGTERM
+    reads_input: bool = False
 
     @property
     def variables(self) -> dict[str, str]:
@@ -59,9 +61,10 @@ class Process(Running):
         """Start the command."""
         self.name = command.name
         self.log = command.log
+        how = str(int(command.stop_signal)), "reads" if command.reads_input else "reads-nothing"
         with command.log.open("ab") as output:
             self._keeper = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(KEEPER), str(int(command.stop_signal)), *command.words],
+                [sys.executable, "-S", "-E", str(KEEPER), *how, *command.words],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,

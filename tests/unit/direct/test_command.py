@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -101,7 +100,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> Order:
 
 def ask(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
     """Have standard input hold these lines."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(line + "\n" for line in lines)))
+    monkeypatch.setattr(command, "set_input_aside", lambda: lines)
 
 
 def test_by_hand_the_largest_batch_comes_first_and_each_run_is_warm(run: Run, mine: Path, order: Order):
