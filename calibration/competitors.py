@@ -201,7 +201,7 @@ def locust(load: Load, requests: int, prefix: Path, *more: object, pinned: bool 
     except Failed:
         if not run_json.exists():
             raise
-    run = dict(json.loads(run_json.read_text()))
+    run = dict(json.loads(run_json.read_text(encoding="utf-8")))
     if run["rule"] not in TOLERATED:
         raise Failed(run["reason"])
     return run

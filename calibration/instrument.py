@@ -86,7 +86,7 @@ def main(repetitions: int, seconds: float, experiment: bool, page: Path) -> None
     if experiment:
         tables.append(wording.markdown(wall(console)))
     click.echo("\n\n".join(tables))
-    page.write_text(page_of(tables, repetitions, seconds))
+    page.write_text(page_of(tables, repetitions, seconds), encoding="utf-8")
 
 
 def measured(
@@ -132,7 +132,7 @@ def payloads(folder: Path) -> Iterator[tuple[str, Recipe, int, int]]:
     files = folder / "files"
     files.mkdir()
     for name, content in FILE_RECIPE.items():
-        (files / name).write_text(content)
+        (files / name).write_text(content, encoding="utf-8")
     yield f"FILE, {FILE_BATCH_SIZE} × {FILE_BYTES // 1000} KB", recipes.load(str(files)), FILE_BATCH_SIZE, FILE_TIMES
 
 

@@ -87,7 +87,7 @@ def main(rounds: int, only_table: bool) -> None:
     for number in () if only_table else range(1, rounds + 1):
         for case in CASES:
             measure(case, number)
-    PAGE.write_text(page(pd.read_csv(PAIRS)))
+    PAGE.write_text(page(pd.read_csv(PAIRS)), encoding="utf-8")
 
 
 def measure(case: Case, number: int) -> None:

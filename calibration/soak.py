@@ -92,7 +92,7 @@ def main(rounds: int, seed: int) -> None:
         os.environ["TMPDIR"] = tempfile.tempdir = str(own)  # of this bench and its processes alone
         samples, failures = soak(experiment_of(rounds, seed), out)
     found = failures or growths(samples)
-    PAGE.write_text(page(samples, found))
+    PAGE.write_text(page(samples, found), encoding="utf-8")
     table = pd.DataFrame(samples)
     Console(width=140).print(table.round(1).to_string(index=False), markup=False)
     for line in found:

@@ -32,6 +32,7 @@ from servecost.bench.results_folder import ResultsFolderError
 from servecost.bench.run import run as run_experiment
 from servecost.core import packages, systems
 from servecost.core import recipe as recipes
+from servecost.core.console import replace_what_it_cannot_show
 from servecost.core.manifest import Unlike
 from servecost.core.recipe import ROOT
 from servecost.core.serving import ServerFailed
@@ -71,6 +72,7 @@ def allow_different(command: Callable[..., None]) -> Callable[..., None]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Measure what serving a model costs over calling it in a script."""
+    replace_what_it_cannot_show()
     signal.signal(signal.SIGTERM, _interrupt)
 
 

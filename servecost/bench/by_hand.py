@@ -103,7 +103,7 @@ def known_baselines(subject: Subject, slice_s: float) -> Iterator[dict[str, str]
     for path in sorted(path for path in ROOT.glob(pattern) if not path.parent.suffix):
         with suppress(manifest.Damaged):
             if manifest.read(path.parent)["conditions"] == here:
-                with path.open() as file:
+                with path.open(encoding="utf-8") as file:
                     yield from csv.DictReader(file)
 
 
@@ -123,7 +123,7 @@ def _gather_baselines(session: Session, web: Web) -> Path:
     """Write the known baselines to a file, time those that are asked for, and return the file's path."""
     path = session.server.logs / layout.BASELINE_CSV
     known = list(known_baselines(session.subject, session.slice_s))
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, layout.BASELINE_COLUMNS)
         writer.writeheader()
         writer.writerows(known)

@@ -126,7 +126,7 @@ def machine() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        match = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+        match = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     except OSError:
         match = None
     return match[1] if match else platform.processor() or platform.machine()
@@ -154,7 +154,7 @@ def system_digest(name: str) -> str:
 def system_files(name: str) -> list[Path]:
     """Return the files of a system whose content can move a number: of its folder and of those that it imports from."""
     own = systems.folder_of(name)
-    imported = {other for path in own.glob("*.py") for other in _SIBLING.findall(path.read_text())}
+    imported = {other for path in own.glob("*.py") for other in _SIBLING.findall(path.read_text(encoding="utf-8"))}
     imported.update(systems.folder_of(other).name for other in systems.load(name).borrows)
     folders = [own, *systems.FOLDER.glob("_*"), *(systems.FOLDER / other for other in imported)]
     files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}

@@ -74,14 +74,14 @@ class Environments:
         refused = place.with_name(place.name + REFUSED_SUFFIX)
         with _locked(place, self.tick):
             if refused.exists():
-                raise Incompatible(refused.read_text().strip())
+                raise Incompatible(refused.read_text(encoding="utf-8").strip())
             if not (place / BUILT).exists():
                 self.say(f"Building an environment for {recipe.name} under {system.folder.name}, once: {place} …")
                 began_s = time.monotonic()
                 try:
                     self._build(place, recipe, system)
                 except Incompatible as error:
-                    refused.write_text(f"{error}\n")
+                    refused.write_text(f"{error}\n", encoding="utf-8")
                     shutil.rmtree(place, ignore_errors=True)
                     raise
                 self.say(f"… built in {time.monotonic() - began_s:.0f} s")
@@ -183,7 +183,7 @@ def digest(recipe: Recipe, system: System) -> str:
     """Return a digest of what an environment is built from."""
     found = hashlib.sha256(recipe.python.encode() + packages.installed(recipe.python)[packages.PYTHON].encode())
     for path in (recipe.requirements, systems.requirements(system.name), _constraints(recipe)):
-        lines = path.read_text().splitlines() if path.is_file() else []
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         found.update(b"\0" + "\n".join(line for line in lines if line.strip() and line[0] != "#").encode())
     return found.hexdigest()[:12]
 
@@ -221,7 +221,7 @@ def _locked(place: Path, tick: Callable[[], None]) -> Iterator[None]:
     """Let one bench at a time build an environment; another waits for it, as long as building may take."""
     place.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + LIMIT_S
-    with place.with_name(place.name + ".lock").open("w") as lock:
+    with place.with_name(place.name + ".lock").open("w", encoding="utf-8") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -249,7 +249,7 @@ def read_variables(path: Path) -> dict[str, str]:
     """
     variables = {}
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ExperimentError(f"environment_files: {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):

@@ -89,7 +89,7 @@ def log_ratio(run: Run) -> float | None:
     totals = [float(row["total_s"]) for row in csv_files.rows(run.place / layout.BASELINE_CSV)]
     if run.kind is Kind.SAME:
         return log(totals[1] / totals[0]) if len(totals) == 2 else None
-    served = json.loads((run.place / layout.LOCUST_RUN_JSON).read_text())
+    served = json.loads((run.place / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
     if served["rule"] or not totals:
         return None
     return log(served["total_s"] / totals[0])

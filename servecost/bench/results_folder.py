@@ -38,7 +38,7 @@ def claimed(
         (out / ".lock").touch()
     except OSError as error:
         raise ResultsFolderError(f"{out} cannot be written to ({error.strerror}); choose another with --out") from error
-    with (out / ".lock").open("w") as lock:
+    with (out / ".lock").open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -53,7 +53,7 @@ def claimed(
 
 def _recorded(record: Path) -> dict[str, object]:
     try:
-        return dict(json.loads(record.read_text()))
+        return dict(json.loads(record.read_text(encoding="utf-8")))
     except ValueError as error:
         raise ResultsFolderError(f"{record} cannot be read ({error}); choose another folder with --out") from error
 

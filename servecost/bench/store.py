@@ -73,4 +73,4 @@ def write_failure(run: Run, verdict: Verdict) -> None:
     """Write why a run has no number."""
     path = run.failed_place / layout.FAILURE_JSON
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(verdict), indent=1) + "\n")
+    path.write_text(json.dumps(asdict(verdict), indent=1) + "\n", encoding="utf-8")

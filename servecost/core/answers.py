@@ -82,7 +82,7 @@ def read(path: Path) -> list[Any]:
 
     Raises ValueError if the file holds something else.
     """
-    answers = json.loads(path.read_text())
+    answers = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(answers, list):
         raise ValueError("{} holds no list of answers".format(path))
     return [_unmarked(answer) for answer in answers]

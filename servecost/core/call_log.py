@@ -75,7 +75,9 @@ def install(folder: str, awaited: str) -> None:
 
     It can be imported, its model loaded, before it may be used: the import ends once the folder holds ``awaited``.
     """
-    with open(__file__) as own, open(os.path.join(folder, MODULE + ".py"), "w") as copy:
+    with open(__file__, encoding="utf-8") as own, open(
+        os.path.join(folder, MODULE + ".py"), "w", encoding="utf-8"
+    ) as copy:
         copy.write(own.read())
-    with open(os.path.join(folder, "predictor.py"), "a") as file:
+    with open(os.path.join(folder, "predictor.py"), "a", encoding="utf-8") as file:
         file.write(_FOOTER.format(module=MODULE, log=LOG, awaited=awaited))

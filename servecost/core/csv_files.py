@@ -20,7 +20,7 @@ _PIECE = 1 << 16
 def replace(path: Path, write: Callable[[IO[str]], object]) -> None:
     """Replace ``path`` by what ``write`` writes, once that is complete."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with temporary.open("w", newline="") as file:
+    with temporary.open("w", newline="", encoding="utf-8") as file:
         write(file)
     os.replace(str(temporary), str(path))
 

@@ -41,7 +41,7 @@ def read(folder: Path) -> dict[str, Any]:
     """Return a manifest. Raises Damaged if it cannot be read, or is of another version of the format."""
     path = folder / MANIFEST_JSON
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(f"{path} cannot be read ({type(error).__name__})") from error
     if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:

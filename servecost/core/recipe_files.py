@@ -29,7 +29,9 @@ _PIECE = 1 << 20
 @lru_cache(maxsize=None)
 def not_served() -> tuple[str, ...]:
     """Return the patterns of names of files and folders that are no part of what is served."""
-    left = [name for path in sorted(SYSTEMS.glob("*/" + LEFTOVERS)) for name in path.read_text().split()]
+    left = [
+        name for path in sorted(SYSTEMS.glob("*/" + LEFTOVERS)) for name in path.read_text(encoding="utf-8").split()
+    ]
     return (*_NOT_SERVED, *left)
 
 

@@ -62,7 +62,7 @@ class Stops:
 
 def append(path: Path, stop: Stop) -> None:
     """Add a stop to the file at ``path``."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write("{},{}\n".format(stop.begin_ns, stop.end_ns))
 
 
@@ -70,7 +70,7 @@ def read(path: Path | None) -> Stops:
     """Return the stops in a file; none without one."""
     if path is None or not path.exists():
         return Stops()
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     return Stops(Stop(*map(int, line.split(","))) for line in lines)
 
 

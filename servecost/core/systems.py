@@ -32,7 +32,7 @@ def available() -> list[str]:
 
 def default() -> str:
     """Return the name of the system that is taken where none is named."""
-    return DEFAULT.read_text().strip()
+    return DEFAULT.read_text(encoding="utf-8").strip()
 
 
 def load(name: str) -> System:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Iterable, Iterator, Sequence
 
 from servecost.core import answers, csv_files, layout, recipe
+from servecost.core.console import replace_what_it_cannot_show
 from servecost.core.options import at_least
 from servecost.core.overhead import EXAMPLES
 from servecost.core.warming import LIMIT_S
@@ -188,13 +189,14 @@ def set_input_aside() -> Iterable[str]:
         lines = os.fdopen(os.dup(0))
     except OSError:  # it is closed
         return ()
-    with Path(os.devnull).open() as empty:
+    with Path(os.devnull).open(encoding="utf-8") as empty:
         os.dup2(empty.fileno(), 0)
     return lines
 
 
 def main(recipe_name: str | None = None) -> int:
     """Run the command line for one recipe (or any, without a name). Returns the process's exit code."""
+    replace_what_it_cannot_show()
     options = build_parser(recipe_name).parse_args()
     # Predicting happens in the recipe's folder, so paths that were given relative to this one are resolved now.
     for name in ("csv", "calls_csv", "cold_csv", "expected", "copy_to"):

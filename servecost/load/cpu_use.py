@@ -50,6 +50,6 @@ def read_since(before: CpuUse) -> CpuUse:
 
 def _read_waited_ns() -> int:
     try:
-        return int(_SCHEDSTAT.read_text().split()[1])
+        return int(_SCHEDSTAT.read_text(encoding="utf-8").split()[1])
     except (OSError, IndexError):
         return 0

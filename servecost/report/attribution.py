@@ -44,7 +44,7 @@ def busy_s(folder: Path) -> float:
     path = folder / layout.CALLS_CSV
     if not path.is_file():
         return float("nan")
-    run = json.loads((folder / layout.LOCUST_RUN_JSON).read_text())
+    run = json.loads((folder / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
     begin_ns = run["released_ns"]
     return busy_ns(pd.read_csv(path), begin_ns, begin_ns + round(run["total_s"] * 1e9)) / 1e9
 

@@ -202,7 +202,7 @@ def main() -> None:
     folder, wire_of = options.recipe.resolve(), systems.load(options.wire).wire
     if options.delayed:
         delay_ms = float(os.environ.get("DELAY_MS", DEFAULT_DELAY_MS))
-        options.delayed.write_text(f"{delay_ms}\n")
+        options.delayed.write_text(f"{delay_ms}\n", encoding="utf-8")
         application: Application = Delayed(folder, wire_of, delay_ms / 1000)
     else:
         application = Canned(folder, wire_of)

@@ -33,11 +33,11 @@ class Delay(System):
 
     def facts(self, served: Served) -> dict[str, float]:
         """Return the delay, as the server itself has written it down."""
-        return {"delay_ms": float(self._delay_file(served).read_text())}
+        return {"delay_ms": float(self._delay_file(served).read_text(encoding="utf-8"))}
 
     def stages(self, served: Served, run: str) -> Iterator[StageTime]:
         """Yield when the server received each request of a run, and when it had its answer, by its own log."""
-        for line in (served.copy / "requests.log").read_text().splitlines():
+        for line in (served.copy / "requests.log").read_text(encoding="utf-8").splitlines():
             request_id, received_s, answered_s = line.split()
             if request_id.startswith(run):
                 yield StageTime(request_id, "received", float(received_s))

@@ -63,7 +63,7 @@ if __name__ == "__main__":
     FOLDER.mkdir()
     write_archive(FOLDER / "recipe.mar")
     config = FOLDER / "config.properties"
-    config.write_text("".join("{}={}\n".format(*item) for item in configuration().items()))
+    config.write_text("".join("{}={}\n".format(*item) for item in configuration().items()), encoding="utf-8")
     # Its record of its own process and the sockets of its workers are in there: no other TorchServe's are met.
     os.environ["TMPDIR"] = os.environ["TEMP"] = str(FOLDER)
     os.environ["LOG_LOCATION"] = os.environ["METRICS_LOCATION"] = str(FOLDER)

@@ -44,7 +44,7 @@ class RunRecord:
         path = folder / layout.LOCUST_RUN_JSON
         if not path.exists():
             return None
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         total_s, released_unix_ns = float(content["total_s"] or 0), int(content["released_unix_ns"])
         return cls(content["run"], total_s, content["released_ns"], released_unix_ns, content["rule"])
 
@@ -143,7 +143,7 @@ def check_warm(folder: Path) -> Verdict:
     The run is cut into ten blocks of equal numbers of inputs, by when the predictor's calls had them done. A run with
     few requests for each user is a burst, whose first block says nothing.
     """
-    content = json.loads((folder / layout.LOCUST_RUN_JSON).read_text())
+    content = json.loads((folder / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
     if warming.is_burst(content["requests"], content["users"]):
         return VALID
     calls = [

@@ -231,9 +231,9 @@ class ServedArm:
             locust.start(Load(address, self._part.system, users, batch_size, examples, self._timeout_s, warm_s))
             self._wait(standing, lambda: locust.warm_json.exists() or locust.run_json.exists(), FOREVER)
         if not locust.warm_json.exists():
-            content = json.loads(locust.run_json.read_text())
+            content = json.loads(locust.run_json.read_text(encoding="utf-8"))
             raise ArmFailed(Verdict(content["rule"], content["reason"]))
-        content = json.loads(locust.warm_json.read_text())
+        content = json.loads(locust.warm_json.read_text(encoding="utf-8"))
         cold = Cold(content["first_s"], content["steady_s"], content["calls"])
         if batch_size not in standing.met and self._part.kind is not Kind.LOAD:
             standing.met.add(batch_size)
@@ -270,7 +270,7 @@ class ServedArm:
 
     def _verdict_of_load(self, now: _UnderWay) -> Verdict:
         """Return Locust's own verdict. The log is named by where it will be kept."""
-        content = json.loads((now.folder / layout.LOCUST_RUN_JSON).read_text())
+        content = json.loads((now.folder / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
         place = now.run.place_for(Verdict(content["rule"]))
         return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
 

@@ -82,7 +82,7 @@ class Server:
     def calls(self, first: int = 0) -> list[str]:
         """Return the log of the predictor's calls from line ``first`` on; empty if the system calls none."""
         log = self.served.copy / call_log.LOG
-        return log.read_text().splitlines()[first:] if log.exists() else []
+        return log.read_text(encoding="utf-8").splitlines()[first:] if log.exists() else []
 
 
 @contextmanager

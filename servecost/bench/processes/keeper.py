@@ -105,7 +105,7 @@ def children() -> "list[int]":
     own, found = str(os.getpid()), []
     with suppress(OSError):
         for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208  # pathlib takes long to import
-            with suppress(OSError), open(f"/proc/{name}/stat") as stat:  # noqa: PTH123
+            with suppress(OSError), open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as stat:  # noqa: PTH123
                 if stat.read().rpartition(")")[2].split()[1] == own:
                     found.append(int(name))
     return found

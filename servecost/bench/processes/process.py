@@ -109,7 +109,7 @@ class Process(Running):
 
     def last_lines(self, count: int = 5) -> str:
         """Return the end of the log, where a failed start says why."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        return "\n".join(self.log.read_text(errors="replace", encoding="utf-8").splitlines()[-count:])
 
     def describe_end(self) -> str:
         """Return in a few words how the command ended, once it has."""
@@ -123,7 +123,7 @@ class Process(Running):
 
     def explain_end(self) -> str:
         """Return in one line why the command ended, by its log, and the log's path."""
-        printed = self.log.read_text(errors="replace")
+        printed = self.log.read_text(errors="replace", encoding="utf-8")
         return f"{self.name} {self.describe_end()}: {reason_in(printed)} (log: {self.log})"
 
 

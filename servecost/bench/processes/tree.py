@@ -96,7 +96,7 @@ def _signal(members: Iterable[psutil.Process], number: signal.Signals) -> None:
             if member.is_running():  # and its id is not another process's by now
                 groups.add(os.getpgid(member.pid))
     for group in groups:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # what cannot be stopped is seen by what it uses
             os.killpg(group, number)
 
 
@@ -113,14 +113,14 @@ def is_at_rest(pid: int) -> bool:
     with suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError):
-                states.append((thread / "stat").read_text().rpartition(")")[2].split()[0])
+                states.append((thread / "stat").read_bytes().rpartition(b")")[2].split()[0].decode())
     return all(state in AT_REST for state in states)
 
 
 def _peak_bytes(pid: int) -> int:
     """Return the largest resident set that a process has had; 0 where the kernel does not say."""
     try:
-        found = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+        found = _PEAK.search(Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     except OSError:
         return 0
     return 1024 * int(found[1]) if found else 0

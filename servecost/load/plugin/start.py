@@ -12,6 +12,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 from locust.web import WebUI
 
 from servecost.core import systems
+from servecost.core.console import replace_what_it_cannot_show
 from servecost.core.layout import INPUTS
 from servecost.core.recipe import RecipeError, load
 from servecost.core.system import Unanswerable
@@ -31,6 +32,7 @@ from servecost.load.workers import Workers
 
 def set_up(environment: Environment, runner: Runner | None, web_ui: WebUI | None, **_: Any) -> None:
     """Validate the options and set this process up as master, worker or both."""
+    replace_what_it_cannot_show()
     check(environment, runner)
     assert environment.parsed_options is not None
     _take_signals(environment, runner)

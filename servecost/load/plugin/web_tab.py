@@ -113,7 +113,7 @@ def find_baseline_s(path: str, outcome: Outcome) -> float | None:
     """
     if not path or not Path(path).is_file():
         return None
-    with Path(path).open() as file:
+    with Path(path).open(encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != BASELINE_COLUMNS:
             return None

@@ -13,7 +13,7 @@ from servecost.statistics import looks
 def read(experiment: Path) -> Asked:
     """Return what the experiment of a results folder asks; without the file, nothing."""
     try:
-        content = json.loads(experiment.read_text())
+        content = json.loads(experiment.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return Asked()
     rounds, precision = content.get("rounds"), content.get("precision")

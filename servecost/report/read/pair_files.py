@@ -81,7 +81,9 @@ def pair(folder: Path, row: Any) -> PairFound:
         facts, resources = content.get("server", {}), content.get("resources", {})
         if not verdict.is_valid:
             return PairFound(verdict, facts=facts, resources=resources)
-        in_flight = json.loads((own / layout.LOCUST_RUN_JSON).read_text()).get("mean_in_flight") or math.nan
+        in_flight = (
+            json.loads((own / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8")).get("mean_in_flight") or math.nan
+        )
         return PairFound(verdict, baseline_s, served_s, attribution.busy_s(own), in_flight, facts, resources)
     except (manifest.Damaged, ValueError, KeyError, TypeError) as error:
         return PairFound(Verdict("files", str(error)))
@@ -132,7 +134,7 @@ def null_request_s(folder: Path, row: Any) -> tuple[float, int]:
     own = place / layout.cell_folder(row.batch_size, row.concurrency)
     try:
         manifest.checked(own, layout.LOCUST_RUN_FILES)
-        run = json.loads((own / layout.LOCUST_RUN_JSON).read_text())
+        run = json.loads((own / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
         return float(run["total_s"] / run["requests"]), int(run["requests"])
     except (manifest.Damaged, ValueError, KeyError, TypeError):
         return math.nan, 0
@@ -155,6 +157,6 @@ def _failure(own: Path) -> Verdict:
     """Return why a pair is missing: the verdict in its failure's file, if there is one."""
     path = own.with_name(own.name + ".failed") / layout.FAILURE_JSON
     try:
-        return Verdict(**json.loads(path.read_text()))
+        return Verdict(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return Verdict("missing", "it has not been made yet")

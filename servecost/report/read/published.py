@@ -29,28 +29,28 @@ def is_there(folder: Path) -> bool:
 
 def write(found: Results, experiment: Path, folder: Path) -> None:
     """Replace the content of a folder by results and the ``experiment`` that they are of."""
-    experiment_json = experiment.read_text()
+    experiment_json = experiment.read_text(encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in TABLES:
         getattr(found, name).replace(_LOG, "", regex=True).to_csv(_csv(folder, name), index=False)
-    (folder / EXPERIMENT_JSON).write_text(experiment_json)
+    (folder / EXPERIMENT_JSON).write_text(experiment_json, encoding="utf-8")
     made_with = [asdict(each) for each in merged_by_day(found.made_with)]
-    (folder / MADE_WITH_JSON).write_text(json.dumps(made_with, indent=1) + "\n")
+    (folder / MADE_WITH_JSON).write_text(json.dumps(made_with, indent=1) + "\n", encoding="utf-8")
     if found.pooled:
-        (folder / MERGED_JSON).write_text(json.dumps(found.pooled) + "\n")
+        (folder / MERGED_JSON).write_text(json.dumps(found.pooled) + "\n", encoding="utf-8")
 
 
 def merged(folder: Path) -> list[str]:
     """Return the fields in which published runs differ, as whoever published them has allowed."""
     path = folder / MERGED_JSON
-    return list(json.loads(path.read_text())) if path.is_file() else []
+    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
 
 
 def read(folder: Path) -> Results:
     """Return the results that ``write`` has written."""
     tables = {name: read_csv(_csv(folder, name)) for name in TABLES}
-    made_with = [MadeWith.of(content) for content in json.loads((folder / MADE_WITH_JSON).read_text())]
+    made_with = [MadeWith.of(content) for content in json.loads((folder / MADE_WITH_JSON).read_text(encoding="utf-8"))]
     return Results(**tables, asked=asked.read(folder / EXPERIMENT_JSON), made_with=made_with, pooled=[])
 
 

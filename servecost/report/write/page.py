@@ -47,7 +47,7 @@ def page(numbers: Computed, name: str, free: Computed | None = None) -> str:
     """
     found, summary = numbers.found, numbers.summary
     sizes, users = (sorted(found.plan[name].unique()) for name in ("batch_size", "concurrency"))
-    return Template(TEMPLATE.read_text()).substitute(
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=name,
         examples=f"{EXAMPLES:,}",
         recipes=_recipes(summary),
@@ -120,7 +120,7 @@ def findings(summary: pd.DataFrame, facts: dict[str, str]) -> str:
     found = find(summary)
     if found is None:
         return "No cell is decided yet."
-    template = Template(FINDINGS_TEMPLATE.read_text().strip())
+    template = Template(FINDINGS_TEMPLATE.read_text(encoding="utf-8").strip())
     unknown = {name: "not known" for name in template.get_identifiers() if name.startswith(FACT)}
     known = {FACT + name: value for name, value in facts.items()}
     return template.substitute({**unknown, **known, **asdict(found)})

@@ -38,13 +38,13 @@ def publish(folder: Path, root: Path, free: Path | None = None, allowed: Sequenc
         _keep(free, root / FREE_CHOICE, allowed)
     numbers = Computed(results.read(target))
     if len(numbers.systems) > 1:
-        (root / SYSTEMS_PAGE).write_text(systems_page.page(numbers, target.name))
+        (root / SYSTEMS_PAGE).write_text(systems_page.page(numbers, target.name), encoding="utf-8")
         for recipe, own in numbers.summary.groupby("recipe", sort=False):
             save(plots.side_by_side, own, (root / SYSTEMS_PAGE).with_name(systems_page.picture_of(str(recipe))))
         return
-    (root / PAGE).write_text(page.page(numbers, target.name, published_free_choice(root)))
+    (root / PAGE).write_text(page.page(numbers, target.name, published_free_choice(root)), encoding="utf-8")
     readme_path = root / "README.md"
-    readme_path.write_text(readme.with_answer(readme_path.read_text(), numbers))
+    readme_path.write_text(readme.with_answer(readme_path.read_text(encoding="utf-8"), numbers), encoding="utf-8")
     for path, plot in PICTURES.items():
         save(plot, numbers.summary, root / path)
     notebook.write(target, root / NOTEBOOK)

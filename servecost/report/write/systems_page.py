@@ -35,7 +35,7 @@ def page(numbers: Computed, name: str) -> str:
     found, summary = numbers.found, numbers.summary
     sizes, users = (sorted(found.plan[column].unique()) for column in ("batch_size", "concurrency"))
     machine = found.made_with[0].machine if found.made_with else None
-    return Template(TEMPLATE.read_text()).substitute(
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=name,
         recipes="\n".join(_described(recipe) for recipe in summary["recipe"].unique()),
         rounds=found.plan["round"].nunique(),
