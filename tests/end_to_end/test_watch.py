@@ -37,7 +37,8 @@ def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Pa
     failed = tmp_path / "round-1" / "echo" / systems.default() / "b1-c2.failed"
     assert json.loads((failed / layout.FAILURE_JSON).read_text())["rule"] == "memory"
     monkeypatch.undo()
-    assert run(ECHO, [load("echo")], tmp_path) == []
+    again = run(ECHO, [load("echo")], tmp_path)
+    assert {each.verdict.rule for each in again} <= {"clock"}  # which somebody may set in the middle of any run
 
 
 @fault("Memory runs out in the direct arm", "the watch on memory asks for more than there is", "INVALID(memory)")
