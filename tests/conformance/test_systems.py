@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -18,7 +19,6 @@ from servecost.bench.arms.records import check_server
 from servecost.bench.arms.server import Server, ServerSpec, serve
 from servecost.bench.environments import Environments
 from servecost.bench.processes.process import is_taken
-from servecost.bench.processes.tree import is_at_rest
 from servecost.core import call_log, recipe, systems
 from servecost.core.serving import ServerFailed, ask
 from servecost.core.system import VARIANT_SIGN, BadAnswer, Wire
@@ -130,7 +130,7 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
             assert calls[-1]["inputs"] == str(len(chosen.example))
         server.tree.stop()
         server.tree.settle()
-        assert all(is_at_rest(pid) for pid, _ in server.tree.members())
+        assert {psutil.Process(pid).status() for pid, _ in server.tree.members()} == {psutil.STATUS_STOPPED}
         members, before_s = server.tree.members(), server.tree.cpu_s()
         time.sleep(0.5)
         assert server.tree.cpu_s() == before_s

@@ -179,3 +179,10 @@ def test_the_parts_of_a_published_overhead_sum_to_it(published: Computed):
         assert len(valid) >= 30
         assert valid[PARTS].notna().all(axis=None)
         assert (valid["overhead_s"] - valid[PARTS].sum(axis=1)).abs().max() < 1e-9
+    assert set(published.found.stages["stage"]) == {
+        "sent → received",
+        "received → fetched",
+        "fetched → predicted",
+        "predicted → answered",
+        "answered → arrived",
+    }
