@@ -68,9 +68,15 @@ def test_echo_returns_its_inputs():
 
 @pytest.fixture(scope="module")
 def deepsegment() -> dict[str, Any]:
-    """What deepsegment_en does in one process: its answers, and how often TensorFlow has traced before and after."""
+    """What deepsegment_en does in one process: its answers, the tracings before and after, what feeds it."""
     code = f"""{SAYS}
 from predictor import load_model, model
+from tf_keras.src.engine.data_adapter import TensorLikeDataAdapter
+tuned, get_dataset = [], TensorLikeDataAdapter.get_dataset
+def note_dataset(self):
+    tuned.append(get_dataset(self).options().autotune.enabled)
+    return get_dataset(self)
+TensorLikeDataAdapter.get_dataset = note_dataset
 function = type(model).seqtag_model.predict_function
 tracings = [function.experimental_get_tracing_count()]
 several = example * 3 + ["how are you"]
@@ -78,7 +84,7 @@ answers = [predictor(example), predictor(several, batch_size=3), predictor(examp
 for count, batch_size in ((1, 1), (7, 8), (64, 64), (100, 32), (13, 256)):
     predictor([" ".join(example[0].split()[: 3 + count % 30])] * count, batch_size=batch_size)
 tracings.append(function.experimental_get_tracing_count())
-print(json.dumps(dict(answers=answers, tracings=tracings, unknown=says(load_model, "nope"))))
+print(json.dumps(dict(answers=answers, tracings=tracings, tuned=tuned, unknown=says(load_model, "nope"))))
 """
     return dict(called(RECIPES / "deepsegment_en", code))
 
@@ -95,6 +101,11 @@ def test_deepsegment_has_met_the_shapes_of_serving_when_it_is_imported(deepsegme
     """No call of a number, length or batch size that is new makes TensorFlow trace again, which takes seconds."""
     before, after = deepsegment["tracings"]
     assert after == before
+
+
+def test_deepsegment_does_not_sleep_at_the_end_of_a_call(deepsegment: dict[str, Any]):
+    """A thread that tunes a pipeline is joined there, and often has not heard that it is to end."""
+    assert set(deepsegment["tuned"]) == {False}
 
 
 def test_an_unknown_choice_of_weights_or_execution_is_told(deepsegment: dict[str, Any], efficientnet: dict[str, Any]):
