@@ -98,14 +98,15 @@ class Pauses:
 
     def resume(self) -> int:
         """Write down the stop, and continue every process of the arm; return when the first is continued."""
+        found = [(tree, tree.groups()) for tree in reversed(self._trees())]  # at rest, and not on the arm's clock
+        if self._stopped_ns is not None:
+            self._count_rest(time.perf_counter_ns())
         now_ns = time.perf_counter_ns()
         if self._stopped_ns is not None:
-            self._count_rest(now_ns)
-            now_ns = time.perf_counter_ns()
             stops.append(self._stops_csv, Stop(self._stopped_ns, now_ns))
             self._stopped_ns = None
-        for tree in reversed(self._trees()):
-            tree.resume()
+        for tree, groups in found:
+            tree.resume(groups)
         return now_ns
 
     def _count_rest(self, now_ns: int) -> None:

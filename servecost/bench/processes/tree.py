@@ -58,29 +58,35 @@ class Tree:
         """Return the sum of the processes' peak resident sets; a page that several share counts in each."""
         return sum(_peak_bytes(member.pid) for member in self._walk()) / MIB
 
-    def stop(self) -> None:
-        """Send SIGSTOP to every process that is known, a group at a time: they use no CPU any more, and keep all."""
-        _signal(self._known, signal.SIGSTOP)
-
-    def settle(self) -> bool:
-        """Wait until all are stopped, and stop those that have been started since; return whether there are any.
-
-        A fork that has begun ends before its process stops, and only then its child is found.
-        """
-        _wait_until_at_rest(self._known)
-        has_new = False
-        while new := set(self._walk()) - set(self._known):
-            _signal(new, signal.SIGSTOP)
-            _wait_until_at_rest(new)
-            self._known += new
-            has_new = True
-        return has_new
-
-    def resume(self) -> None:
-        """Continue every process (SIGCONT)."""
+    def groups(self) -> set[int]:
+        """Return the groups of the processes that are known; those that a walk finds, if none is."""
         if not self._known:
             self._known = list(self._walk())
-        _signal(self._known, signal.SIGCONT)
+        return _groups(self._known)
+
+    def stop(self) -> None:
+        """Send SIGSTOP to every process that is known, a group at a time: they use no CPU any more, and keep all."""
+        _tell(_groups(self._known), signal.SIGSTOP)
+
+    def settle(self) -> bool:
+        """Wait until all are stopped, and stop those that a walk finds besides; return whether any of these ran.
+
+        A fork that has begun ends before its process stops, and only then its child is found. What is in a group that
+        has been told is stopped already.
+        """
+        _wait_until_at_rest(self._known)
+        one_ran = False
+        while new := set(self._walk()) - set(self._known):
+            one_ran = one_ran or not all(is_at_rest(member.pid) for member in new)
+            _tell(_groups(new), signal.SIGSTOP)
+            _wait_until_at_rest(new)
+            self._known += new
+        self._known = [member for member in self._known if member.is_running()]
+        return one_ran
+
+    def resume(self, groups: Iterable[int] | None = None) -> None:
+        """Continue every process (SIGCONT). ``groups``: those that ``groups`` has returned before, to lose no time."""
+        _tell(self.groups() if groups is None else groups, signal.SIGCONT)
 
     def _walk(self) -> Iterator[psutil.Process]:
         for command in self._commands:
@@ -88,16 +94,19 @@ class Tree:
                 yield from psutil.Process(command.pid).children(recursive=True)
 
 
-def _signal(members: Iterable[psutil.Process], number: signal.Signals) -> None:
-    """Send a signal to the groups of processes: it reaches all of a group at once."""
-    groups = set()
-    for member in members:
-        with suppress(psutil.NoSuchProcess, ProcessLookupError):
-            if member.is_running():  # and its id is not another process's by now
-                groups.add(os.getpgid(member.pid))
+def _tell(groups: Iterable[int], number: signal.Signals) -> None:
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):  # what cannot be stopped is seen by what it uses
             os.killpg(group, number)
+
+
+def _groups(members: Iterable[psutil.Process]) -> set[int]:
+    found = set()
+    for member in members:
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if member.is_running():  # and its id is not another process's by now
+                found.add(os.getpgid(member.pid))
+    return found
 
 
 def _wait_until_at_rest(members: Iterable[psutil.Process]) -> None:

@@ -70,7 +70,10 @@ class FakeTree:
     def settle(self) -> bool:
         return False
 
-    def resume(self) -> None:
+    def groups(self) -> set[int]:
+        return set()
+
+    def resume(self, groups: object = None) -> None:
         self.is_suspended = False
 
     def cpu_s(self) -> float:

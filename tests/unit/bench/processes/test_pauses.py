@@ -25,6 +25,7 @@ class FakeTree:
         idle_cpu: what they use while they are stopped.
         events: what was done to any tree, in its order.
         on_resume: called before they are continued.
+        look_s: how long it takes to find out whom to continue.
         settle_s: how long it takes until none runs any more.
         has_new: whether some are found then that have been started since the last stop.
     """
@@ -33,7 +34,7 @@ class FakeTree:
         self.name, self.clock, self.events, self.cpu, self.idle_cpu = name, clock, events, cpu, idle_cpu
         self.on_resume: Callable[[], object] = lambda: None
         self.is_stopped, self.since_ns, self.used_s = False, clock.now_ns, 0.0
-        self.settle_s, self.has_new = 0.0, False
+        self.look_s, self.settle_s, self.has_new = 0.0, 0.0, False
 
     def cpu_s(self) -> float:
         self.used_s += (self.clock.now_ns - self.since_ns) / S * (self.idle_cpu if self.is_stopped else self.cpu)
@@ -50,7 +51,11 @@ class FakeTree:
         has_new, self.has_new = self.has_new, False
         return has_new
 
-    def resume(self) -> None:
+    def groups(self) -> set[int]:
+        self.clock.passes(self.look_s)
+        return set()
+
+    def resume(self, groups: set[int]) -> None:
         self.on_resume()
         self.cpu_s()
         self.is_stopped = False
@@ -113,6 +118,14 @@ def test_an_arm_has_run_until_its_last_process_was_told_to_stop(arm: Arm, has_ne
     arm.pauses.begin()
     arm.clock.passes(3)
     assert arm.pauses.begin().rested_s == 3.0
+
+
+def test_an_arm_has_not_run_before_its_first_process_is_told_to_continue(arm: Arm):
+    """Whom to tell is looked up while all of them still rest."""
+    arm.server.look_s = arm.client.look_s = 0.25
+    arm.runs(1)
+    (own,) = arm.pauses.use.slices
+    assert own.end_ns - own.begin_ns == 1.0 * S
 
 
 def test_a_stop_is_written_down_before_any_process_is_continued(arm: Arm):

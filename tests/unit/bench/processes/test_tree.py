@@ -159,6 +159,7 @@ def test_a_group_is_told_once(machine: Machine):
     late.group = 2
     tree.stop()
     assert late.is_stopped
+    assert not tree.settle()  # nothing ran for longer than it was told
 
 
 def test_a_fork_that_had_begun_ends_before_its_child_is_looked_for(machine: Machine):
