@@ -16,6 +16,8 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 LOOPBACK = "127.0.0.1"
 ALL_ADDRESSES = ("0.0.0.0", "")
+# For so long a server keeps an idle connection, which every one has: users wait for the release, and an arm rests.
+KEEP_ALIVE_S = "3600"
 # Between the name of a system's folder and that of a variant.
 VARIANT_SIGN = "+"
 
@@ -180,6 +182,7 @@ class System(ABC):
         programs: what it needs besides packages, by the command's name: what to install.
         can_be_stopped: whether its processes survive a stop (SIGSTOP) in the middle of requests. If not, its pairs are
             undivided: each arm runs in one piece.
+        keeps_idle: whether it can be told to keep an idle connection for KEEP_ALIVE_S.
         loading_statuses: HTTP statuses by which it says that it is still loading; any other failure ends its start.
         request_count: how it is asked for its own count of requests, if it keeps one.
         borrows: the names of systems whose wires it speaks, besides those that it imports from.
@@ -193,6 +196,7 @@ class System(ABC):
     ports: int = 1
     programs: Mapping[str, str] = {}
     can_be_stopped: bool = True
+    keeps_idle: bool = True
     loading_statuses: tuple[int, ...] = ()
     request_count: RequestCount | None = None
     borrows: Sequence[str] = ()

@@ -6,7 +6,17 @@ import hashlib
 from typing import Any, Sequence
 
 from servecost.core import encodings
-from servecost.core.system import BadAnswer, Body, RequestCount, Served, ServerProcess, System, Variant, Wire
+from servecost.core.system import (
+    KEEP_ALIVE_S,
+    BadAnswer,
+    Body,
+    RequestCount,
+    Served,
+    ServerProcess,
+    System,
+    Variant,
+    Wire,
+)
 
 from .._common.prometheus import total
 
@@ -98,7 +108,8 @@ class BentoMl(System):
             "PYTHONPATH": str(served.copy),
         }
         options = ("--host", served.host, "--port", str(served.port), "--working-dir", str(self.folder))
-        command = (served.python, "-m", "bentoml", "serve", "server:Recipe", *options)
+        keep_alive = "--timeout-keep-alive", KEEP_ALIVE_S
+        command = (served.python, "-m", "bentoml", "serve", "server:Recipe", *options, *keep_alive)
         return [ServerProcess("bentoml", command, environment, served.copy)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servecost.core import encodings
-from servecost.core.system import Served, ServerProcess, System
+from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
 from .._common.wire import DataWire
@@ -32,7 +32,7 @@ class FastApi(System):
             "--host": served.host,
             "--port": served.port,
             "--workers": served.settings["WORKERS"],
-            "--timeout-keep-alive": served.request_timeout_s,  # clients connect before the release
+            "--timeout-keep-alive": KEEP_ALIVE_S,
             "--log-level": "warning",  # no line for each request
         }
         words = [str(word) for option in options.items() for word in option]

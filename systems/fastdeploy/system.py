@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any, Iterator
 
-from servecost.core.system import Served, ServerProcess, StageTime, System, Variant
+from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, StageTime, System, Variant
 
 from .wire import REQUEST_COUNT, FastDeployWire
 
@@ -41,7 +41,7 @@ class FastDeploy(System):
             "HOST": served.host,
             "PORT": str(served.port),
             "TIMEOUT": str(served.request_timeout_s),
-            "KEEP_ALIVE": "60",
+            "KEEP_ALIVE": KEEP_ALIVE_S,
             "ALLOW_PICKLE": "false",  # unpickling what a client sends would run its code
             "PREDICTOR_NAME": "predictor.py",
             "MAX_REQUEST_BATCH_SIZE": "0",  # no limit

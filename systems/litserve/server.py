@@ -73,4 +73,5 @@ if __name__ == "__main__":
         generate_client_file=False,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=int(os.environ["KEEP_ALIVE_S"]),
     )

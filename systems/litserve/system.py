@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from servecost.core import encodings
-from servecost.core.system import Served, ServerProcess, System
+from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
 from .._common.wire import DataWire
@@ -31,6 +31,7 @@ class LitServe(System):
             "HOST": served.host,
             "PORT": str(served.port),
             "TIMEOUT_S": str(served.request_timeout_s),
+            "KEEP_ALIVE_S": KEEP_ALIVE_S,
             "INPUT_TYPE": served.input_type,
             "PYTHONPATH": str(served.copy),
         }

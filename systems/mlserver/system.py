@@ -46,6 +46,7 @@ class MlServer(System):
     settings = OFF
     variants = BATCH
     ports = 3
+    keeps_idle = False  # it gives uvicorn's default, 5 s, and has no setting
     loading_statuses = (400, 404, 503)
 
     def wire(self, input_type: str) -> MlServerWire:

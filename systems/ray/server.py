@@ -61,6 +61,7 @@ if __name__ == "__main__":
         "host": os.environ["HOST"],
         "port": int(os.environ["PORT"]),
         "request_timeout_s": float(os.environ["TIMEOUT_S"]),
+        "keep_alive_timeout_s": int(os.environ["KEEP_ALIVE_S"]),
     }
     serve.start(http_options=http)
     quiet = LoggingConfig(enable_access_log=False)

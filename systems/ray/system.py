@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from servecost.core import encodings
-from servecost.core.system import Served, ServerProcess, System
+from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
 from .._common.wire import DataWire
@@ -30,6 +30,7 @@ class RayServe(System):
             "HOST": served.host,
             "PORT": str(served.port),
             "TIMEOUT_S": str(served.request_timeout_s),
+            "KEEP_ALIVE_S": KEEP_ALIVE_S,
             "INPUT_TYPE": served.input_type,
             "RAY_FOLDER": str(served.copy.parent / "ray"),
             "RAY_USAGE_STATS_ENABLED": "0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import http.client
 import os
 import signal
 import time
@@ -31,6 +32,7 @@ FILES = (
     "example = [b'abc', b'\\xff\\x00']",
     "def predictor(inputs, batch_size=1): return [{'size': len(item), 'half': len(item) / 2} for item in inputs]",
 )
+REST_S = 7
 NO_ANSWERS = ((200, b"<html>"), (200, b"17"), (200, b""), (500, b"Internal Server Error"), (404, b"{}"))
 # The systems whose packages `make setup` installs; an environment has to be built for any other one.
 INSTALLED = ("delay", "fastapi", "fastdeploy", "null")
@@ -150,6 +152,37 @@ def test_a_system_serves_on_loopback_until_it_is_ended(name: str, chosen: recipe
         port = server.served.port
     assert sorted(chosen.folder.rglob("*")) == before
     assert not is_taken(port)
+
+
+@pytest.mark.parametrize("name", each(name for name in WITHOUT_VARIANTS if systems.load(name).can_be_stopped))
+def test_a_rest_closes_no_connection(name: str, tmp_path: Path):
+    """Many servers close a connection that is idle for 5 s; users that are connected would have to connect anew."""
+    chosen = recipe.load(write_recipe(tmp_path / "mine"))
+    (tmp_path / "logs").mkdir()
+    with served(name, chosen, tmp_path / "logs", lambda: ["a"]) as server:
+        connection = http.client.HTTPConnection(server.served.host, server.served.port, timeout=60)
+        assert asked(server, connection)
+        connection.auto_open = 0  # from now on, a request without a connection fails
+        server.tree.stop()
+        server.tree.settle()
+        time.sleep(REST_S)
+        server.tree.resume()
+        time.sleep(0.2)  # what is overdue is done now
+        assert asked(server, connection) == server.system.keeps_idle
+
+
+def asked(server: Server, connection: http.client.HTTPConnection) -> bool:
+    """Ask a server by a connection; say whether that was open, and is kept. Its answer is checked."""
+    wire = server.system.wire("json")
+    body = wire.body(["a"])
+    try:
+        headers = {"Content-Type": body.content_type, **dict(body.headers)}
+        connection.request("POST", wire.path("run-7"), body.content, headers)
+        answer = connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    assert wire.predictions(answer.status, answer.read(), "run-7") == ["a"]
+    return connection.sock is not None
 
 
 @pytest.mark.parametrize("name", each(WITHOUT_VARIANTS))
