@@ -69,6 +69,7 @@ LEDGER_COLUMNS = (
     "examples_issued",
     "examples_answered",
     "examples_failed",
+    "reconnections",
     "span_s",  # from the release to the last answer: a worker's by its own clock, the total by the master's
     "cpu_share",  # seconds of CPU per second of the run, and in the kernel's queue for a core; of a worker only
     "wait_share",

@@ -67,7 +67,11 @@ class _Answers(HTTPResponseParser):
 
 
 class Connection:
-    """A keep-alive connection that posts bodies to one server."""
+    """A keep-alive connection that posts bodies to one server.
+
+    Attributes:
+        opened: how often it has been opened: more than once if the server closes it.
+    """
 
     def __init__(self, host: str) -> None:
         """``host``: the server's address, a URL; the first request connects."""
@@ -78,6 +82,7 @@ class Connection:
         self._host = url.netloc.rpartition("@")[2]
         self._ends: dict[tuple[int, str, tuple[tuple[str, str], ...]], bytes] = {}
         self._timer = gevent.Timeout(None)
+        self.opened = 0
         self._socket: socket | None = None
         self._answers = _Answers()
         self._readable = _poll()
@@ -121,6 +126,7 @@ class Connection:
             if self._is_tls:
                 connected = create_default_context().wrap_socket(connected, server_hostname=self._address[0])
             self._socket, self._answers, self._readable = connected, _Answers(), _poll()
+            self.opened += 1
             self._readable.register(connected.fileno(), POLLIN)
         return self._socket
 

@@ -39,12 +39,12 @@ class Hold:
             for suffix in (WARM_SUFFIX, RUN_SUFFIX):
                 Path(self._prefix + suffix).unlink(missing_ok=True)
 
-    def announce(self, cold: Cold | None, requests: int) -> None:
-        """Say that the run is warm after so many untimed requests. Raises OSError if the file cannot be written."""
+    def announce(self, run: str, cold: Cold | None, requests: int) -> None:
+        """Say that a run is warm after so many untimed requests. Raises OSError if the file cannot be written."""
         if not self._prefix:
             return
         found = dict.fromkeys(Cold._fields) if cold is None else cold._asdict()
-        text = json.dumps({**found, "requests": requests}) + "\n"
+        text = json.dumps({"run": run, **found, "requests": requests}) + "\n"
         csv_files.replace(Path(self._prefix + WARM_SUFFIX), lambda file: file.write(text))
 
     def is_over(self) -> bool:

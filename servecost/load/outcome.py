@@ -155,7 +155,9 @@ class Outcome:
         if not self.is_valid:
             return f"{self.verdict.word}: {self.name}: {self.verdict.reason}"
         result = f"{self.total_s:.3f} s for {self.load.requests} requests, every answer right"
-        return f"{self.verdict.word}: {self.name}: {result}"
+        anew = self.ledger.total.reconnections
+        closed = f"; the server closed {anew} connections, which were opened anew" if anew else ""
+        return f"{self.verdict.word}: {self.name}: {result}{closed}"
 
     def _list_failures(self) -> str:
         failures = self.failures

@@ -183,7 +183,7 @@ class Run:
             self._untimed = Untimed(self._spec.warm_ups * self._name.users, time.perf_counter_ns())
             cold = self._preparation.warm_up.run(self._send_wave)
         try:
-            hold.announce(cold, self._untimed.requests)
+            hold.announce(self._spec.run, cold, self._untimed.requests)
             while not hold.is_over():
                 self._go_on()
                 gevent.sleep(POLL_S)

@@ -19,6 +19,7 @@ class Tally(NamedTuple):
         examples_issued: the examples in the requests issued.
         examples_answered: the examples in the requests answered.
         examples_failed: the examples in the requests failed.
+        reconnections: how often a user's connection was opened anew, because the server had closed it.
     """
 
     requests_issued: int = 0
@@ -27,3 +28,4 @@ class Tally(NamedTuple):
     examples_issued: int = 0
     examples_answered: int = 0
     examples_failed: int = 0
+    reconnections: int = 0

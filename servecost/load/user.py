@@ -74,6 +74,7 @@ class RecipeUser(User):
             self._number = self._share.add_user()
             for _ in self._share.waves.take(self._number):
                 self._send_untimed(self._payloads.of(self._spec.load.request(0)))
+        self._opened = self._connection.opened
 
     def on_stop(self) -> None:
         """Close the connection if there is one."""
@@ -147,6 +148,8 @@ class RecipeUser(User):
         answered_ns = time.perf_counter_ns()
         if self._share.is_closed:  # the run was cut short meanwhile: the records have been collected
             return
+        self._share.reconnections += self._connection.opened - self._opened
+        self._opened = self._connection.opened
         failure = failure or self._check(status, answer, payload, request_id)
         self.environment.events.request.fire(
             request_type="POST",

@@ -49,6 +49,7 @@ class WorkerShare:
         released: set once the users may begin.
         released_ns: when that was, on this process's clock.
         refusal: why the run cannot be made; valid if nothing speaks against it.
+        reconnections: how often a user's connection was opened anew since the release.
         is_closed: whether the records have been collected, so that nothing counts any more.
     """
 
@@ -57,6 +58,7 @@ class WorkerShare:
         self.released = Event()
         self.released_ns: int | None = None
         self.refusal = VALID
+        self.reconnections = 0
         self.is_closed = False
         self.waves = Waves(listener.on_warmed)
         self._load = load
@@ -76,7 +78,7 @@ class WorkerShare:
         """How much of this share is done."""
         answered = len(self.records) - self._failed
         examples = self._examples_issued, self._examples_ended - self._examples_failed, self._examples_failed
-        return Tally(self._issued, answered, self._failed, *examples)
+        return Tally(self._issued, answered, self._failed, *examples, self.reconnections)
 
     def add_user(self) -> int:
         """Count one more user as connected; return the user's number, from 0."""

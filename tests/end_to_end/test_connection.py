@@ -115,8 +115,10 @@ def test_a_connection_is_kept_after_any_whole_answer(connection: Connection, pat
 def test_a_connection_that_the_server_has_closed_while_it_was_idle_is_made_anew(connection: Connection):
     """Without an error, and without sending anything twice."""
     before = port_of(connection)
+    opened = connection.opened
     time.sleep(3 * KEEP_ALIVE_S)
     assert port_of(connection) != before
+    assert connection.opened == opened + 1
 
 
 def test_a_request_that_takes_too_long_fails_in_time_and_the_next_has_a_connection_of_its_own(connection: Connection):

@@ -4,7 +4,7 @@ Owns the predictor's calls and the system's stages of a run, and the verdicts on
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class RunRecord:
         released_ns: when the users were released, on the monotonic clock; None if they were not.
         released_unix_ns: the same on the wall clock.
         rule: the rule that the run breaks, or nothing.
+        reconnections: how often a user's connection was opened anew.
     """
 
     run: str
@@ -37,6 +38,7 @@ class RunRecord:
     released_ns: int | None
     released_unix_ns: int
     rule: str
+    reconnections: int = 0
 
     @classmethod
     def read(cls, folder: Path) -> "RunRecord | None":
@@ -46,7 +48,8 @@ class RunRecord:
             return None
         content = json.loads(path.read_text(encoding="utf-8"))
         total_s, released_unix_ns = float(content["total_s"] or 0), int(content["released_unix_ns"])
-        return cls(content["run"], total_s, content["released_ns"], released_unix_ns, content["rule"])
+        begin = content["released_ns"], released_unix_ns
+        return cls(content["run"], total_s, *begin, content["rule"], content["reconnections"])
 
 
 def write_calls(folder: Path, log: list[str], record: RunRecord, clock: Stops) -> None:
@@ -71,18 +74,25 @@ def keep_cold(part: Part, arm: str, batch_size: int, cold: Cold) -> None:
     csv_files.append(part.folder / layout.COLD_CSV, layout.COLD_COLUMNS, [row])
 
 
-def write_stages(folder: Path, server: Server, record: RunRecord, clock: Stops) -> None:
+def read_stages(server: Server, run: str) -> dict[tuple[str, str], float]:
+    """Return when, by the wall clock in seconds, each of a run's requests reached each stage, as the system has it now.
+
+    Raises whatever the system's own code raises.
+    """
+    return {(each.request_id, each.stage): each.at_s for each in server.system.stages(server.served, run)}
+
+
+def write_stages(folder: Path, stages: Mapping[tuple[str, str], float], record: RunRecord, clock: Stops) -> None:
     """Write when each of the run's requests reached each stage, in ns since the release, if the system keeps that."""
-    if record.released_ns is None:
+    if record.released_ns is None or not stages:
         return
     wall_ns = record.released_unix_ns - record.released_ns  # what the wall clock is ahead of the monotonic one
     zero_ns = clock.active_ns(record.released_ns)
     rows = [
-        (each.request_id.rpartition("-")[2], each.stage, clock.active_ns(round(each.at_s * 1e9) - wall_ns) - zero_ns)
-        for each in server.system.stages(server.served, record.run)
+        (request_id.rpartition("-")[2], stage, clock.active_ns(round(at_s * 1e9) - wall_ns) - zero_ns)
+        for (request_id, stage), at_s in stages.items()
     ]
-    if rows:
-        csv_files.write_table(folder / layout.SERVER_STAGES_CSV, layout.SERVER_STAGES_COLUMNS, rows)
+    csv_files.write_table(folder / layout.SERVER_STAGES_CSV, layout.SERVER_STAGES_COLUMNS, rows)
 
 
 def call_sizes(folder: Path) -> list[tuple[int, int]]:

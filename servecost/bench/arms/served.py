@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from servecost.bench.arms.records import (
     failure_of,
     first_broken,
     keep_cold,
+    read_stages,
     write_calls,
     write_stages,
 )
@@ -41,6 +42,7 @@ from servecost.core.warming import Cold
 
 POLL_S = 0.02
 COUNT_S = 5.0  # so often the server's processes are counted in a run: a client may wait long for one that has ended
+STAGES_S = 15.0  # so often the system's record of stages is read at rest: it may forget a request after 40 s
 IDLE_S = 1.0  # for so long a server that has nothing to do is watched
 
 
@@ -54,6 +56,7 @@ class _Standing:
         pauses: stops and continues both.
         met: the batch sizes whose first request is behind it.
         idle_cpu: what the server uses when it has nothing to do, as a part of a core.
+        run: the id of the run that Locust holds, or makes.
     """
 
     server: Server
@@ -61,6 +64,7 @@ class _Standing:
     pauses: Pauses
     met: set[int] = field(default_factory=set)
     idle_cpu: float = 0.0
+    run: str = ""
 
 
 @dataclass
@@ -73,8 +77,10 @@ class _UnderWay:
     calls_before: int
     log_sizes: dict[Path, int]
     watch: Watch
+    stages_read_s: float
     is_released: bool = False
     verdict: Verdict = VALID
+    stages: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 class ServedArm:
@@ -118,7 +124,8 @@ class ServedArm:
         standing.pauses.begin()
         logs = [process.log for process in (*server.processes, standing.locust.process)]
         sizes = {log: log.stat().st_size for log in logs}
-        self._now = _UnderWay(run, folder, server.tree.members(), len(server.calls()), sizes, Watch(folder))
+        calls, now_s = len(server.calls()), time.monotonic()
+        self._now = _UnderWay(run, folder, server.tree.members(), calls, sizes, Watch(folder), now_s)
 
     def advance(self, until_s: float) -> bool:
         """Let the server and Locust run until then, or until the run is over; a server that ends, ends the run."""
@@ -127,7 +134,12 @@ class ServedArm:
             if not now.is_released:
                 standing.locust.release()
                 now.is_released = True
-            return self._wait(standing, standing.locust.run_json.exists, until_s)
+            is_over = self._wait(standing, standing.locust.run_json.exists, until_s)
+        if not is_over and time.monotonic() - now.stages_read_s > STAGES_S:
+            now.stages_read_s = time.monotonic()
+            with suppress(Exception):  # it was stopped in the middle of a write, say; the run's end reads it again
+                now.stages |= read_stages(standing.server, standing.run)
+        return is_over
 
     def expected_s(self) -> float | None:
         """Return how long all of the run will take, by when the predictor had so many of its inputs done."""
@@ -162,6 +174,7 @@ class ServedArm:
             "server_processes": len(now.members),
             "server_idle_cpu": standing.idle_cpu,
             "request_mib": self._request_mib(now.run.batch_size),
+            "reconnections": record.reconnections if record else 0,
         }
         if not verdict.is_lasting:
             self.end()  # a server under which a rule was broken serves no other run
@@ -234,6 +247,7 @@ class ServedArm:
             content = json.loads(locust.run_json.read_text(encoding="utf-8"))
             raise ArmFailed(Verdict(content["rule"], content["reason"]))
         content = json.loads(locust.warm_json.read_text(encoding="utf-8"))
+        standing.run = content["run"]
         cold = Cold(content["first_s"], content["steady_s"], content["calls"])
         if batch_size not in standing.met and self._part.kind is not Kind.LOAD:
             standing.met.add(batch_size)
@@ -280,7 +294,7 @@ class ServedArm:
         write_calls(now.folder, standing.server.calls(now.calls_before), record, clock)
         standing.pauses.resume()  # a server that was stopped in the middle of a write may hold a lock on its records
         try:
-            write_stages(now.folder, standing.server, record, clock)
+            write_stages(now.folder, now.stages | read_stages(standing.server, record.run), record, clock)
         except Exception as error:  # noqa: BLE001  # a system's own code may raise anything, and costs its run alone
             return Verdict("server", f"its record of stages cannot be read: {type(error).__name__}: {error}")
         finally:

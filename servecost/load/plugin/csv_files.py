@@ -76,6 +76,7 @@ def write_run(prefix: str, outcome: Outcome) -> None:
         "requests": outcome.load.requests,
         "total_s": outcome.total_s,
         "mean_in_flight": outcome.times.mean_in_flight,
+        "reconnections": outcome.ledger.total.reconnections,
         "released_ns": outcome.released_ns,  # on this machine's monotonic clock
         "released_unix_ns": outcome.released_unix_ns,
         "clock_step_ns": outcome.clock_step_ns,

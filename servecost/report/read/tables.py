@@ -27,7 +27,7 @@ USED = [
     *("baseline_cpu_s", "server_cpu_s"),
     *("baseline_memory_mib", "server_memory_mib"),
     *("baseline_start_s", "server_start_s"),
-    *("server_processes", "server_idle_cpu", "request_mib"),
+    *("server_processes", "server_idle_cpu", "request_mib", "reconnections"),
 ]
 RESOURCES = [*LEFT, *USED]
 SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "busy_s", "mean_in_flight", *RESOURCES, *VERDICT]

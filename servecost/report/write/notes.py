@@ -41,6 +41,10 @@ def _notes(summary: pd.DataFrame, precision: float | None) -> Iterator[str]:
     if len(few):
         named = _named(few, lambda row: f"{name_of(row)}: {number(row.mean_in_flight)}")
         yield f"Fewer than {percent(IN_FLIGHT_LEAST, 0)} of the users had a request in flight on average in {named}."
+    closed = valid[valid["reconnections"] > 0]
+    if len(closed):
+        named = _named(closed, lambda row: f"{name_of(row)}: {number(row.reconnections)} a run")
+        yield f"Connections that the server had closed were opened anew, within the served seconds, in {named}."
     wide = valid[valid["log_ratio_half_width"] > precision] if precision else valid[:0]
     if len(wide):
         named = _named(wide, lambda row: f"{name_of(row)}: ±{percent(row.log_ratio_half_width)}")

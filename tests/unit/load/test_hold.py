@@ -43,8 +43,8 @@ def test_the_environment_says_which_file(tmp_path, monkeypatch, named):
 def test_a_warm_run_says_what_the_warm_up_has_shown(tmp_path, cold, requests, content):
     """Or that there was none."""
     hold = Hold(str(tmp_path / "out"), None)
-    hold.announce(cold, requests)
-    assert json.loads((tmp_path / "out_warm.json").read_text()) == content
+    hold.announce("run-7", cold, requests)
+    assert json.loads((tmp_path / "out_warm.json").read_text()) == {"run": "run-7", **content}
 
 
 def test_what_the_last_run_said_is_forgotten(tmp_path):
@@ -60,6 +60,6 @@ def test_what_the_last_run_said_is_forgotten(tmp_path):
 def test_without_files_nothing_is_said(tmp_path, monkeypatch):
     """A run by hand has no prefix."""
     monkeypatch.chdir(tmp_path)
-    Hold(None, None).announce(None, 0)
+    Hold(None, None).announce("run-7", None, 0)
     Hold(None, None).forget()
     assert list(tmp_path.iterdir()) == []

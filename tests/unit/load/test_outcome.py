@@ -66,6 +66,15 @@ def test_a_request_without_a_record_makes_the_run_invalid():
     assert not outcome_of(twice).is_valid
 
 
+def test_connections_that_were_opened_anew_are_said():
+    """Whoever stops a server, or lets it wait, sees whether it has closed connections meanwhile."""
+    ledger = ledger_of("", "", "")
+    ledger.entries["w0"].tally = ledger.entries["w0"].tally._replace(reconnections=2)
+    outcome = outcome_of(ledger)
+    assert outcome.is_valid
+    assert outcome.line().endswith("; the server closed 2 connections, which were opened anew")
+
+
 def test_only_so_many_kinds_of_failure_are_named():
     """The line stays a line."""
     outcome = Outcome(NAME, Load(2, 10), 0, ledger_of("a", "a", "b", "c", "d"))

@@ -60,7 +60,8 @@ def test_users_are_warm_before_they_are_released(tmp_path, users, waves):
     outcome = outcome_with(workers, WARMED, Hold(str(tmp_path / "out"), None))
     assert (workers.waves, outcome.is_valid) == (waves, True)
     said = json.loads((tmp_path / "out_warm.json").read_text())
-    assert said == {"first_s": 0.5, "steady_s": 0.5, "calls": 3, "is_steady": True, "requests": 3 + 3 + 3 * 3}
+    steady = {"first_s": 0.5, "steady_s": 0.5, "calls": 3, "is_steady": True}
+    assert said == {"run": "run-1", **steady, "requests": 3 + 3 + 3 * 3}
     assert workers.calls == ["prepare", "release", "collect", "detach"]
 
 

@@ -38,9 +38,11 @@ class Server:
     def __init__(self, *answers: tuple[int, bytes] | BaseException) -> None:
         self._answers = list(answers)
         self.posted: list[tuple[str, Body, float]] = []
+        self.opened, self.opens_anew = 0, False
 
     def post(self, path: str, body: Body, timeout_s: float) -> tuple[int, bytes]:
         self.posted.append((path, body, timeout_s))
+        self.opened += self.opens_anew
         correct = json.dumps({"predictions": [text.upper() for text in json.loads(body.content)]}).encode()
         answer = self._answers.pop(0) if self._answers else (200, correct)
         if isinstance(answer, BaseException):
@@ -62,6 +64,17 @@ def user_of(server: Any, requests: int = 3, user_class: type[RecipeUser] = EchoU
     user.on_start()
     user._connection = server
     return user, share
+
+
+@pytest.mark.parametrize(("opens_anew", "reconnections"), [(False, 0), (True, 3)])
+def test_connections_that_are_opened_anew_are_counted(opens_anew: bool, reconnections: int):
+    """What that takes is within the run's seconds."""
+    server = Server()
+    server.opens_anew = opens_anew
+    user, share = user_of(server)
+    with pytest.raises(StopUser):
+        user.send_requests()
+    assert share.tally.reconnections == reconnections
 
 
 def test_a_user_sends_requests_until_none_is_left():

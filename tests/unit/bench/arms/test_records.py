@@ -20,6 +20,7 @@ from servecost.bench.arms.records import (
     first_broken,
     grid,
     keep_cold,
+    read_stages,
     write_calls,
     write_stages,
 )
@@ -34,7 +35,7 @@ from tests.unit.bench.arms.fakes import FakeProcess, FakeTree
 from tests.unit.bench.fakes import planned
 
 RELEASED_NS, RELEASED_UNIX_NS = 5_000, 1_700_000_000_000_000_000
-RECORD = RunRecord("run-1", 0.5, RELEASED_NS, RELEASED_UNIX_NS, "")
+RECORD = RunRecord("run-1", 0.5, RELEASED_NS, RELEASED_UNIX_NS, "", reconnections=2)
 LOG = ["1000,4000,1,1", "5000,5500,2,8", "5500,6500,58,8"]  # a warm-up, and two calls that begin after the release
 GONE = Verdict("server", "its loop process ended")
 
@@ -49,12 +50,19 @@ def server_of(folder: Path, stages: Iterable[StageTime] = (), calls_predictor: b
 def test_a_record_says_what_locust_made_of_its_run(tmp_path: Path):
     """A run without an answer has no seconds, and one whose users were not released has no time of release."""
     assert RunRecord.read(tmp_path) is None
-    content = {"run": "run-1", "total_s": 0.5, "released_ns": 5000, "released_unix_ns": RELEASED_UNIX_NS, "rule": ""}
+    content = {
+        "run": "run-1",
+        "total_s": 0.5,
+        "released_ns": 5000,
+        "released_unix_ns": RELEASED_UNIX_NS,
+        "rule": "",
+        "reconnections": 2,
+    }
     (tmp_path / layout.LOCUST_RUN_JSON).write_text(json.dumps({**content, "reason": "", "more": 1}))
     assert RunRecord.read(tmp_path) == RECORD
     content.update(total_s=None, released_ns=None, rule="users")
     (tmp_path / layout.LOCUST_RUN_JSON).write_text(json.dumps(content))
-    assert RunRecord.read(tmp_path) == RunRecord("run-1", 0.0, None, RELEASED_UNIX_NS, "users")
+    assert RunRecord.read(tmp_path) == RunRecord("run-1", 0.0, None, RELEASED_UNIX_NS, "users", 2)
 
 
 def test_the_calls_of_a_run_are_those_since_the_release(tmp_path: Path):
@@ -93,9 +101,9 @@ def test_stages_are_kept_since_the_release_under_the_requests_number(tmp_path: P
     """The stages' names are the system's; one that keeps none leaves no file."""
     at_s = RELEASED_UNIX_NS / 1e9
     stages = [StageTime("run-1-7", "received", at_s + 0.5), StageTime("run-1-7", "predicted", at_s + 0.75)]
-    write_stages(tmp_path, server_of(tmp_path), RECORD, Stops())
+    write_stages(tmp_path, read_stages(server_of(tmp_path), "run-1"), RECORD, Stops())
     assert not (tmp_path / layout.SERVER_STAGES_CSV).exists()
-    write_stages(tmp_path, server_of(tmp_path, stages), RECORD, Stops())
+    write_stages(tmp_path, read_stages(server_of(tmp_path, stages), "run-1"), RECORD, Stops())
     rows = csv_files.rows(tmp_path / layout.SERVER_STAGES_CSV)
     assert [(row["request"], row["stage"]) for row in rows] == [("7", "received"), ("7", "predicted")]
     assert [int(row["at_ns"]) for row in rows] == pytest.approx([500_000_000, 750_000_000], abs=1000)
@@ -104,10 +112,10 @@ def test_stages_are_kept_since_the_release_under_the_requests_number(tmp_path: P
 def test_stages_are_less_the_stops_before_them(tmp_path: Path):
     """The system's wall clock runs on while it is stopped."""
     at_s = RELEASED_UNIX_NS / 1e9
-    stages = [StageTime("run-1-7", "received", at_s + each) for each in (0.25, 1.0, 3.5)]
+    stages = [StageTime(f"run-1-{number}", "received", at_s + each) for number, each in enumerate((0.25, 1.0, 3.5))]
     released_ns = RELEASED_NS
     clock = Stops([Stop(0, 1_000), Stop(released_ns + 500_000_000, released_ns + 2_500_000_000)])
-    write_stages(tmp_path, server_of(tmp_path, stages), RECORD, clock)
+    write_stages(tmp_path, read_stages(server_of(tmp_path, stages), "run-1"), RECORD, clock)
     rows = csv_files.rows(tmp_path / layout.SERVER_STAGES_CSV)
     assert [int(row["at_ns"]) / 1e9 for row in rows] == pytest.approx([0.25, 0.5, 1.5], abs=1e-6)
 

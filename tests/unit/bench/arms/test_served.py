@@ -32,7 +32,7 @@ from tests.unit.bench.fakes import of_kind, planned
 from tests.unit.core.fakes import FakeTime
 
 TOO_LITTLE = Verdict("memory", "12 MiB of 100 MiB were left; it was stopped")
-COLD = {"first_s": 0.5, "steady_s": 0.1, "calls": 3}
+COLD: dict[str, Any] = {"run": "run-1", "first_s": 0.5, "steady_s": 0.1, "calls": 3}
 RELEASED_NS = 5_000
 
 
@@ -126,6 +126,7 @@ class Serving:
             "released_unix_ns": RELEASED_NS,
             "rule": "",
             "reason": "",
+            "reconnections": 0,
         }
         self.refused: dict[str, str] = {}
         self.calls = [40, 20]
@@ -398,6 +399,7 @@ def test_what_it_took_of_the_machine_is_said(arm: Serving):
         "server_processes": len(arm.tree.members()),
         "server_idle_cpu": 0.0,
         "request_mib": len(body.content) / 2**20,
+        "reconnections": 0,
     }
 
 
@@ -413,6 +415,31 @@ def test_a_system_whose_record_cannot_be_read_costs_its_run_alone(arm: Serving, 
     timed = arm.make()
     verdict = Verdict("server", "its record of stages cannot be read: RuntimeError: database is locked")
     assert (timed.total_s, timed.verdict, running) == (0.5, verdict, [True])
+
+
+def test_what_a_system_forgets_is_read_before(arm: Serving, monkeypatch: pytest.MonkeyPatch):
+    """At rest, after a slice; where it cannot be read then, later readings have what is left."""
+    known: list[list[StageTime] | None] = [[StageTime("run-1-0", "received", 1.0)], None, []]
+    at_rest: list[bool] = []
+
+    def stages(_: object, served: object, run: str) -> list[StageTime]:
+        at_rest.append(arm.tree.is_suspended)
+        assert run == "run-1"
+        found = known.pop(0)
+        if found is None:
+            raise RuntimeError("database is locked")
+        return found
+
+    monkeypatch.setattr(type(systems.load(arm.part.system)), "stages", stages)
+    monkeypatch.setattr("servecost.bench.arms.served.STAGES_S", -1.0)
+    arm.begin()
+    for _ in range(2):
+        assert not arm.arm.advance(0.0)
+    assert arm.arm.advance(FOREVER)
+    arm.arm.finish()
+    assert at_rest == [True, True, False]
+    rows = csv_files.rows(folder_of(arm) / layout.SERVER_STAGES_CSV)
+    assert [(row["request"], row["stage"]) for row in rows] == [("0", "received")]
 
 
 def test_reading_a_systems_record_is_no_slice_of_the_run(arm: Serving):

@@ -34,6 +34,13 @@ def test_a_cell_without_its_concurrency_is_noted(in_flight, is_noted):
     assert (note in said) == is_noted
 
 
+@pytest.mark.parametrize(("reconnections", "is_noted"), [(1.5, True), (0.0, False), (float("nan"), False)])
+def test_connections_that_were_opened_anew_are_noted(reconnections, is_noted):
+    """What that takes is in the served seconds."""
+    said = under_table(SUMMARY.assign(reconnections=reconnections)[:1])
+    assert ("opened anew, within the served seconds, in echo, 8 × 1: 1.50 a run." in said) == is_noted
+
+
 def test_an_interval_wider_than_asked_is_noted_and_no_less_valid():
     """With how wide it is."""
     said = under_table(SUMMARY, 0.03)
