@@ -30,7 +30,7 @@ report: setup  ## write the report of results/quick anew
 accuracy: setup  ## check the instrument against known delays and against itself (15 minutes at most)
 	$(BIN)/python -m calibration.accuracy
 
-slices: setup  ## measure what slices cost either arm; write docs/slices.md (about an hour, resumable)
+slices: setup  ## see what slices do to a pair, and what they are good for; write docs/slices.md (20 minutes at most)
 	$(BIN)/python -m calibration.slices
 
 soak: setup  ## make 200 pairs in a row and see whether anything grows or is left; write docs/soak.md (15 minutes)

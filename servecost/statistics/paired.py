@@ -72,6 +72,34 @@ class Difference(NamedTuple):
     half_width_s: float
 
 
+class Ratio(NamedTuple):
+    """A ratio of two means, with an interval.
+
+    Attributes:
+        value: the mean of the numerators over that of the denominators.
+        half_width: half the width of its interval; NaN for fewer than two pairs.
+    """
+
+    value: float
+    half_width: float
+
+
+def ratio(numerators: Values, denominators: Values, confidence: float = CONFIDENCE) -> Ratio:
+    """Return the ratio of the means of paired values, with its interval.
+
+    What moves both values of a pair alike cancels: the interval is made of the residuals e = numerator − R ×
+    denominator, by Student's t with n − 1 degrees of freedom, half-width t × sd(e) / (√n × mean denominator)
+    (W. G. Cochran, Sampling Techniques, 3rd ed., 1977, section 6.4).
+    """
+    above, below = np.asarray(numerators, dtype=float), np.asarray(denominators, dtype=float)
+    value = float(above.mean() / below.mean())
+    if (pairs := len(above)) < 2:
+        return Ratio(value, float("nan"))
+    sd = float((above - value * below).std(ddof=1))
+    t = float(special.stdtrit(pairs - 1, (1 + confidence) / 2))
+    return Ratio(value, t * sd / (pairs**0.5 * float(below.mean())))
+
+
 def spreads(groups: Mapping[K, Values]) -> dict[K, Spread]:
     """Return the spread of each group of rounds: one for all where their variances agree, else each its own.
 
