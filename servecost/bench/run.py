@@ -169,7 +169,9 @@ def check_idle(name: str, timed: Timed) -> Verdict:
 
 
 def write_records(folder: Path, timed: dict[str, Timed]) -> None:
-    """Write when each arm of a pair ran, and what it used while it rested."""
+    """Write when each arm's run was, in which slices the arm ran, and what it used while it rested."""
+    runs = [(name, arm.begin_ns, arm.end_ns) for name, arm in timed.items() if arm.begin_ns and arm.end_ns]
+    csv_files.write_table(folder / layout.RUNS_CSV, layout.RUNS_COLUMNS, runs)
     slices = [(name, each.begin_ns, each.end_ns) for name, arm in timed.items() for each in arm.use.slices]
     csv_files.write_table(folder / layout.SLICES_CSV, layout.SLICES_COLUMNS, sorted(slices, key=lambda row: row[1]))
     idle = [

@@ -89,6 +89,10 @@ SERVER_STAGES_CSV = "server_stages.csv"  # when each request reached each of the
 SERVER_STAGES_COLUMNS = ("request", "stage", "at_ns")
 SLICES_CSV = "slices.csv"  # when each arm of a pair ran, on the monotonic clock; the other was stopped
 SLICES_COLUMNS = ("arm", "begin_ns", "end_ns")
+RUNS_CSV = "runs.csv"  # when each arm's run began and ended, on the same clock, stops included
+RUNS_COLUMNS = ("arm", "begin_ns", "end_ns")
+# Of a baseline process that works on request.
+DIRECT_RUNS_COLUMNS = ("batch_size", "examples", "begin_ns", "end_ns", "total_s")
 COLD_CSV = "cold.csv"  # of a part: what each arm's first work of a size took, and steady work of that size
 COLD_COLUMNS = ("arm", "batch_size", "first_s", "steady_s", "calls")
 # Of a baseline process that works on request: also whether calls became steady (1) or were given up (0), and the
@@ -103,7 +107,7 @@ NULL_SYSTEM = "null"
 LOCUST_RUN_FILES = (LOCUST_RUN_JSON, LOCUST_STATS_CSV, LOCUST_REQUESTS_CSV, LOCUST_LEDGER_CSV)
 REQUIRED_PAIR_FILES = (*LOCUST_RUN_FILES, BASELINE_CSV, SLICES_CSV, IDLE_CSV)
 REQUIRED_SAME_FILES = (BASELINE_CSV, SLICES_CSV, IDLE_CSV)
-PAIR_FILES = (*REQUIRED_PAIR_FILES, LOCUST_WARM_JSON, CALLS_CSV, DIRECT_CALLS_CSV, SERVER_STAGES_CSV)
+PAIR_FILES = (*REQUIRED_PAIR_FILES, RUNS_CSV, LOCUST_WARM_JSON, CALLS_CSV, DIRECT_CALLS_CSV, SERVER_STAGES_CSV)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def build_parser(recipe_name: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--cold", action="store_true", help="make no untimed calls of a run's batch size")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="append each run's total to this file")
+    parser.add_argument("--runs-csv", type=Path, metavar="FILE", help="append each run's begin and end to this file")
     parser.add_argument("--cold-csv", type=Path, metavar="FILE", help="append what first calls cost to this file")
     parser.add_argument("--calls-csv", type=Path, metavar="FILE", help="append each separate call's time to this file")
     parser.add_argument(
@@ -145,11 +146,14 @@ class Measurement:
     def time_run(self, batch_size: int, examples: int, number: int) -> None:
         """Time one run: a call with all inputs."""
         inputs = self._recipe.inputs.take(examples)
-        total_s = time_call(self._direct.predictor, inputs, batch_size, self._direct.expected)
-        print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, total_s, examples), flush=True)
+        span = time_call(self._direct.predictor, inputs, batch_size, self._direct.expected)
+        print("Batch Size:{}  Total Time:{} per {} examples.".format(batch_size, span.total_s, examples), flush=True)
         if self._options.csv:
-            row = (self._recipe.name, batch_size, number, examples, repr(total_s))
+            row = (self._recipe.name, batch_size, number, examples, repr(span.total_s))
             csv_files.append(self._options.csv, layout.BASELINE_COLUMNS, [row])
+        if self._options.runs_csv:
+            own = batch_size, examples, span.begin_ns, span.end_ns, repr(span.total_s)
+            csv_files.append(self._options.runs_csv, layout.DIRECT_RUNS_COLUMNS, [own])
 
     def time_calls(self, sizes: Sequence[tuple[int, int]], run: tuple[int, int], limit_s: float) -> None:
         """Time separate calls, each beside a reference call, for a run of a batch size and a number of inputs.
@@ -199,17 +203,20 @@ def main(recipe_name: str | None = None) -> int:
     replace_what_it_cannot_show()
     options = build_parser(recipe_name).parse_args()
     # Predicting happens in the recipe's folder, so paths that were given relative to this one are resolved now.
-    for name in ("csv", "calls_csv", "cold_csv", "expected", "copy_to"):
+    for name in ("csv", "runs_csv", "calls_csv", "cold_csv", "expected", "copy_to"):
         path = getattr(options, name)
         setattr(options, name, path and path.resolve())
     try:
         chosen = recipe.load(options.recipe)
         if options.inputs:
             chosen.check_inputs(options.inputs)
-        if options.csv:
-            check_csv(options.csv, layout.BASELINE_COLUMNS)
-        if options.calls_csv:
-            check_csv(options.calls_csv, layout.DIRECT_CALLS_COLUMNS)
+        for path, columns in (
+            (options.csv, layout.BASELINE_COLUMNS),
+            (options.runs_csv, layout.DIRECT_RUNS_COLUMNS),
+            (options.calls_csv, layout.DIRECT_CALLS_COLUMNS),
+        ):
+            if path:
+                check_csv(path, columns)
     except ValueError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2

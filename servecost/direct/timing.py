@@ -144,8 +144,16 @@ def warm_up(predictor: Predictor, example: list[Any]) -> list[Any]:
     return list(answer)
 
 
-def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected: list[Any]) -> float:
-    """Return the seconds of one call with all ``inputs``. Raises ValueError when an answer differs from the example's.
+class Span(NamedTuple):
+    """When a call began and ended, in ns of the monotonic clock, and its seconds less the stops between."""
+
+    begin_ns: int
+    end_ns: int
+    total_s: float
+
+
+def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected: list[Any]) -> Span:
+    """Time one call with all ``inputs``. Raises ValueError when an answer differs from the example's.
 
     The answers are checked after the clock has stopped.
     """
@@ -154,7 +162,7 @@ def time_call(predictor: Predictor, inputs: list[Any], batch_size: int, expected
     given = predictor(inputs, batch_size=batch_size)
     end_ns = time.perf_counter_ns()
     check_answers(given, count, batch_size, expected)
-    return stops.own().between_ns(start_ns, end_ns) / 1e9
+    return Span(start_ns, end_ns, stops.own().between_ns(start_ns, end_ns) / 1e9)
 
 
 def check_answers(given: list[Any], count: int, batch_size: int, expected: list[Any]) -> None:

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from servecost.bench.processes.process import free_port
-from servecost.core import answers, layout, recipe, systems
+from servecost.core import answers, csv_files, layout, recipe, systems
 from servecost.report import attribution
 from tests.faults import fault
 from tests.support import PATIENCE_S, PREDICTOR, ROOT, Command, wait_until, write_recipe
@@ -114,6 +114,9 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert (table["p50_ms"] <= table["max_ms"]).all()
     assert table["p99_ms"].isna().all()  # which takes 299 requests
 
+    for pair in [part / "b1-c4", part / "b8-c4", same]:
+        assert seconds_in_slices(pair) == pytest.approx(totals_of(pair), abs=1e-9)
+
     wall = pd.read_csv(out / "wall.csv")
     assert ((wall["timed_s"] >= 0) & (wall["timed_s"] <= wall["wall_s"])).all()
     assert (wall["timed_s"] > 0).sum() == 2 + 1 + 2  # pairs, of the baseline with itself, and on the null system
@@ -125,6 +128,25 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert run_folders(out) == before
     assert not re.search(r"^(\[|round 1|instrument)", again.stdout, re.MULTILINE)
     assert f"every pair is in {out} already" in again.stdout
+
+
+def totals_of(pair: Path) -> list[float]:
+    """Return what both arms of a pair took, as they say it."""
+    totals = list(pd.read_csv(pair / "baseline.csv")["total_s"])
+    run = pair / "locust_run.json"
+    return [*totals, json.loads(run.read_text())["total_s"]] if run.exists() else totals
+
+
+def seconds_in_slices(pair: Path) -> list[float]:
+    """Return what both arms of a pair took by the machine's clock: of each run, what is within the arm's slices."""
+    runs, slices = (
+        [(row["arm"], int(row["begin_ns"]), int(row["end_ns"])) for row in csv_files.rows(pair / name)]
+        for name in ("runs.csv", "slices.csv")
+    )
+    return [
+        sum(max(0, min(end, until) - max(begin, since)) for own, since, until in slices if own == arm) / 1e9
+        for arm, begin, end in runs
+    ]
 
 
 def test_a_results_folder_of_another_experiment_is_not_touched(invoke: Command, measured: Path, tmp_path: Path):

@@ -42,14 +42,14 @@ class Files:
     def __init__(self, part: Part, name: str) -> None:
         """``name``: of the arm; two of them may share a folder."""
         self.expected = part.expected_json if name == layout.BASELINE else part.folder / f"{name}-expected.json"
-        self.totals, self.calls, self.cold, self.stops = (
+        self.runs, self.calls, self.cold, self.stops = (
             part.folder / f"{name}-{file}{UNFINISHED_SUFFIX}"
-            for file in (layout.BASELINE_CSV, layout.DIRECT_CALLS_CSV, layout.COLD_CSV, "stops.csv")
+            for file in (layout.RUNS_CSV, layout.DIRECT_CALLS_CSV, layout.COLD_CSV, "stops.csv")
         )
 
     def remove(self) -> None:
         """Remove them all but the answers."""
-        for path in (self.totals, self.calls, self.cold, self.stops):
+        for path in (self.runs, self.calls, self.cold, self.stops):
             path.unlink(missing_ok=True)
 
 
@@ -117,14 +117,13 @@ class DirectArm:
         """Ask for a run; the process finds the request when it is continued."""
         self._run, self._folder = run, folder
         self._pauses.begin()
-        self._rows_before = len(csv_files.rows(self._files.totals))
-        self._size_before = size_of(self._files.totals)
+        self._size_before = size_of(self._files.runs)
         self._process.write_line(f"run {run.batch_size} {run.examples}")
 
     def advance(self, until_s: float) -> bool:
         """Let the process run until then, or until its run is over."""
         with self._pauses.running():
-            return self._wait(lambda: size_of(self._files.totals) > self._size_before, until_s)
+            return self._wait(lambda: size_of(self._files.runs) > self._size_before, until_s)
 
     def expected_s(self) -> float | None:
         """Return None: a run is one call, and nobody sees into it."""
@@ -132,7 +131,7 @@ class DirectArm:
 
     def finish(self) -> Timed:
         """Return the run's seconds; its row is in the folder's file."""
-        row = csv_files.rows(self._files.totals)[self._rows_before]
+        row = csv_files.rows(self._files.runs)[-1]
         total_s = float(row["total_s"])
         number = 1 if self._name == layout.BASELINE else 2
         values = self._part.recipe.name, self._run.batch_size, number, self._run.examples, row["total_s"]
@@ -143,7 +142,7 @@ class DirectArm:
             f"{self._name}_memory_mib": self._trees[0].memory_mib(),
             f"{self._name}_start_s": self.start_s,
         }
-        return Timed(total_s, VALID, use, {}, resources)
+        return Timed(total_s, VALID, use, {}, resources, int(row["begin_ns"]), int(row["end_ns"]))
 
     def time_calls(self, sizes: Sequence[tuple[int, int]], total_s: float) -> list[dict[str, str]]:
         """Return rows of separate calls of these numbers of inputs and batch sizes, each beside a reference call.
@@ -246,7 +245,7 @@ def direct_arm(name: str, part: Part, subject: Subject, tick: Callable[[], None]
     files.remove()
     words = [*baseline_command(subject.recipe, subject.python, files.expected), "--on-request"]
     words += ["--warm-seconds", str(subject.warm_s)]
-    words += ["--csv", str(files.totals), "--calls-csv", str(files.calls), "--cold-csv", str(files.cold)]
+    words += ["--runs-csv", str(files.runs), "--calls-csv", str(files.calls), "--cold-csv", str(files.cold)]
     variables = {**subject.environment, stops.VARIABLE: str(files.stops)}
     with ExitStack() as stack:
 

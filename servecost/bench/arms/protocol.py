@@ -25,6 +25,8 @@ class Timed:
         use: when the arm ran, and what it used.
         facts: what the system has chosen by itself, as numbers by name.
         resources: what the arm took of the machine, as numbers by name.
+        begin_ns: when the run began, by the monotonic clock, stops included; None if it did not.
+        end_ns: when it ended.
     """
 
     total_s: float
@@ -32,6 +34,8 @@ class Timed:
     use: Use = field(default_factory=Use)
     facts: dict[str, float] = field(default_factory=dict)
     resources: dict[str, float] = field(default_factory=dict)
+    begin_ns: int | None = None
+    end_ns: int | None = None
 
 
 class ArmFailed(Exception):

@@ -28,7 +28,8 @@ class RunRecord:
         run: identifies the run; the first part of its requests' ids.
         total_s: from the release to the last answer; 0 without an answer.
         released_ns: when the users were released, on the monotonic clock; None if they were not.
-        released_unix_ns: the same on the wall clock.
+        ended_ns: when the last answer was there, on the monotonic clock; None without one.
+        released_unix_ns: the same as ``released_ns`` on the wall clock.
         rule: the rule that the run breaks, or nothing.
         reconnections: how often a user's connection was opened anew.
     """
@@ -36,6 +37,7 @@ class RunRecord:
     run: str
     total_s: float
     released_ns: int | None
+    ended_ns: int | None
     released_unix_ns: int
     rule: str
     reconnections: int = 0
@@ -48,8 +50,8 @@ class RunRecord:
             return None
         content = json.loads(path.read_text(encoding="utf-8"))
         total_s, released_unix_ns = float(content["total_s"] or 0), int(content["released_unix_ns"])
-        begin = content["released_ns"], released_unix_ns
-        return cls(content["run"], total_s, *begin, content["rule"], content["reconnections"])
+        instants = content["released_ns"], content["ended_ns"], released_unix_ns
+        return cls(content["run"], total_s, *instants, content["rule"], content["reconnections"])
 
 
 def write_calls(folder: Path, log: list[str], record: RunRecord, clock: Stops) -> None:

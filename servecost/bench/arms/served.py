@@ -178,7 +178,10 @@ class ServedArm:
         }
         if not verdict.is_lasting:
             self.end()  # a server under which a rule was broken serves no other run
-        return Timed(record.total_s if record else 0.0, verdict, use, dict(server.facts), resources)
+        if record is None:
+            return Timed(0.0, verdict, use, dict(server.facts), resources)
+        instants = record.released_ns, record.ended_ns
+        return Timed(record.total_s, verdict, use, dict(server.facts), resources, *instants)
 
     def end(self) -> None:
         """End Locust and the server."""

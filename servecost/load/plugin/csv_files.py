@@ -77,7 +77,8 @@ def write_run(prefix: str, outcome: Outcome) -> None:
         "total_s": outcome.total_s,
         "mean_in_flight": outcome.times.mean_in_flight,
         "reconnections": outcome.ledger.total.reconnections,
-        "released_ns": outcome.released_ns,  # on this machine's monotonic clock
+        "released_ns": outcome.released_ns,  # on this machine's monotonic clock, stops included
+        "ended_ns": outcome.ledger.end_ns,
         "released_unix_ns": outcome.released_unix_ns,
         "clock_step_ns": outcome.clock_step_ns,
         "rule": outcome.verdict.rule,

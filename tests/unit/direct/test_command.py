@@ -14,7 +14,7 @@ from servecost.core import answers, csv_files, layout, recipe, stops
 from servecost.core.warming import LIMIT_S, Cold
 from servecost.direct import command
 from servecost.direct.command import BATCH_SIZES, build_parser, check_csv, is_foreign, main
-from servecost.direct.timing import Direct, SeparateCall
+from servecost.direct.timing import Direct, SeparateCall, Span
 from tests.support import write_recipe
 
 Run = Callable[..., int]
@@ -81,9 +81,9 @@ class Order:
         self.made.append(("warm", size, batch_size))
         return Cold(0.1 + 0.2, 0.125, 3)
 
-    def time_call(self, predictor: object, inputs: list[Any], batch_size: int, expected: object) -> float:
+    def time_call(self, predictor: object, inputs: list[Any], batch_size: int, expected: object) -> Span:
         self.made.append(("run", len(inputs), batch_size))
-        return 0.25
+        return Span(5_000, 9_000, 0.25)
 
     def time_calls(
         self, direct: object, chosen: object, sizes: list[tuple[int, int]], run: tuple[int, int], limit_s: float
@@ -157,13 +157,13 @@ def test_requests_are_taken_from_standard_input_line_by_line(
 ):
     """The bench has one process work on all pairs of a part that way; nothing is done unasked."""
     ask(monkeypatch, "warm 64", "warm 8", "run 8 60", "calls 8 60 0.150 3:8 5:4", "run 1 100")
-    options = "--on-request", "--csv", "out.csv", "--calls-csv", "calls.csv", "--cold-csv", "cold.csv"
+    options = "--on-request", "--runs-csv", "out.csv", "--calls-csv", "calls.csv", "--cold-csv", "cold.csv"
     assert run("--recipe", mine, *options) == 0
     assert order.made == [("warm", 64, 64), ("warm", 8, 8), ("run", 60, 8), ("calls", 8, 60, 150), ("run", 100, 1)]
     rows = csv_files.rows(tmp_path / "out.csv")
-    assert [(row["batch_size"], row["run"], row["examples"], row["total_s"]) for row in rows] == [
-        ("8", "1", "60", "0.25"),
-        ("1", "1", "100", "0.25"),
+    assert [tuple(row.values()) for row in rows] == [
+        ("8", "60", "5000", "9000", "0.25"),
+        ("1", "100", "5000", "9000", "0.25"),
     ]
 
 
@@ -234,7 +234,7 @@ def test_an_unknown_recipe_is_one_line_and_exit_code_2(run: Run, capsys: pytest.
     assert capsys.readouterr().err.startswith("error: unknown recipe 'nope'")
 
 
-@pytest.mark.parametrize("option", ["--csv", "--calls-csv"])
+@pytest.mark.parametrize("option", ["--csv", "--runs-csv", "--calls-csv"])
 def test_another_csv_is_not_written_into(
     run: Run, mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ):

@@ -64,7 +64,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch) -> Predictor:
 def test_a_run_is_one_call_with_all_inputs(predictor: Predictor):
     """Its seconds are those of that call."""
     inputs = ["a", "b", "a"]
-    assert time_call(predictor, inputs, 8, ["A", "B"]) == pytest.approx(0.5, abs=1e-5)
+    assert time_call(predictor, inputs, 8, ["A", "B"]).total_s == pytest.approx(0.5, abs=1e-5)
     assert predictor.calls == [(inputs, 8)]
 
 
@@ -95,7 +95,9 @@ def test_a_runs_seconds_are_less_the_stops_in_it(
             stops.append(path, Stop(round((10 + begin_s) * 1e9), round((10 + end_s) * 1e9)))
 
     predictor.on_call = write_stops
-    assert time_call(predictor, ["a", "b"], 8, ["A", "B"]) == pytest.approx(total_s, abs=1e-5)
+    span = time_call(predictor, ["a", "b"], 8, ["A", "B"])
+    assert span.total_s == pytest.approx(total_s, abs=1e-5)
+    assert (span.end_ns - span.begin_ns) / 1e9 == pytest.approx(0.5, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ class Baseline:
             warm = ("baseline", batch_size, *numbers, int(is_steady and not self.is_given_up), FURTHER_S)
             csv_files.append(self.files.cold, layout.WARM_COLUMNS, [warm])
         elif what == "run":
-            row = ("echo", batch_size, 1, more[0], self.total_s)
-            csv_files.append(self.files.totals, layout.BASELINE_COLUMNS, [row])
+            row = (batch_size, more[0], 5_000, 5_000 + round(self.total_s * 1e9), self.total_s)
+            csv_files.append(self.files.runs, layout.DIRECT_RUNS_COLUMNS, [row])
         else:
             rows = [("echo", *word.split(":"), 0.02, 8, 0.04) for word in more[2:]] * 2
             csv_files.append(self.files.calls, layout.DIRECT_CALLS_COLUMNS, [*rows, ("echo", 0, 0, 0, 0, 0)])
@@ -387,7 +387,7 @@ def test_it_has_files_of_its_own_which_go_with_it(tmp_path: Path, monkeypatch: p
     """What an earlier process wrote is not taken for this one's; what is kept of the part stays."""
     part = planned(tmp_path)[0]
     files = Files(part, layout.BASELINE)
-    own = [files.totals, files.calls, files.cold, files.stops]
+    own = [files.runs, files.calls, files.cold, files.stops]
     kept = part.folder / layout.COLD_CSV
     part.folder.mkdir(parents=True)
     for path in (*own, kept):
@@ -414,8 +414,8 @@ def test_it_has_files_of_its_own_which_go_with_it(tmp_path: Path, monkeypatch: p
     assert command.words[0] == "own/python"
     assert command.environment == {"OMP_NUM_THREADS": "2", stops.VARIABLE: str(files.stops)}
     assert "--on-request" in command.words
-    assert (options["--csv"], options["--calls-csv"], options["--cold-csv"], options["--expected"]) == (
-        str(files.totals),
+    assert (options["--runs-csv"], options["--calls-csv"], options["--cold-csv"], options["--expected"]) == (
+        str(files.runs),
         str(files.calls),
         str(files.cold),
         str(part.expected_json),
@@ -448,6 +448,6 @@ def test_the_files_of_two_arms_are_told_apart(tmp_path: Path):
     part = of_kind(planned(tmp_path), Kind.SAME)[0]
     one, other = Files(part, layout.BASELINE), Files(part, layout.SERVED)
     assert len({*vars(one).values(), *vars(other).values()}) == 10
-    temporary = [path for files in (one, other) for path in (files.totals, files.calls, files.cold, files.stops)]
+    temporary = [path for files in (one, other) for path in (files.runs, files.calls, files.cold, files.stops)]
     assert all(path.suffix == UNFINISHED_SUFFIX for path in temporary)
     assert one.expected == part.expected_json

@@ -34,8 +34,8 @@ from servecost.core.warming import Cold
 from tests.unit.bench.arms.fakes import FakeProcess, FakeTree
 from tests.unit.bench.fakes import planned
 
-RELEASED_NS, RELEASED_UNIX_NS = 5_000, 1_700_000_000_000_000_000
-RECORD = RunRecord("run-1", 0.5, RELEASED_NS, RELEASED_UNIX_NS, "", reconnections=2)
+RELEASED_NS, ENDED_NS, RELEASED_UNIX_NS = 5_000, 9_000, 1_700_000_000_000_000_000
+RECORD = RunRecord("run-1", 0.5, RELEASED_NS, ENDED_NS, RELEASED_UNIX_NS, "", reconnections=2)
 LOG = ["1000,4000,1,1", "5000,5500,2,8", "5500,6500,58,8"]  # a warm-up, and two calls that begin after the release
 GONE = Verdict("server", "its loop process ended")
 
@@ -54,15 +54,16 @@ def test_a_record_says_what_locust_made_of_its_run(tmp_path: Path):
         "run": "run-1",
         "total_s": 0.5,
         "released_ns": 5000,
+        "ended_ns": 9000,
         "released_unix_ns": RELEASED_UNIX_NS,
         "rule": "",
         "reconnections": 2,
     }
     (tmp_path / layout.LOCUST_RUN_JSON).write_text(json.dumps({**content, "reason": "", "more": 1}))
     assert RunRecord.read(tmp_path) == RECORD
-    content.update(total_s=None, released_ns=None, rule="users")
+    content.update(total_s=None, released_ns=None, ended_ns=None, rule="users")
     (tmp_path / layout.LOCUST_RUN_JSON).write_text(json.dumps(content))
-    assert RunRecord.read(tmp_path) == RunRecord("run-1", 0.0, None, RELEASED_UNIX_NS, "users", 2)
+    assert RunRecord.read(tmp_path) == RunRecord("run-1", 0.0, None, None, RELEASED_UNIX_NS, "users", 2)
 
 
 def test_the_calls_of_a_run_are_those_since_the_release(tmp_path: Path):
@@ -93,7 +94,7 @@ def test_calls_are_less_the_stops_that_they_overlap(tmp_path: Path):
 def test_without_calls_or_a_release_there_is_no_file_of_calls(tmp_path: Path):
     """A system that does not call the predictor logs none."""
     write_calls(tmp_path, [], RECORD, Stops())
-    write_calls(tmp_path, LOG, RunRecord("run-1", 0.0, None, RELEASED_UNIX_NS, "users"), Stops())
+    write_calls(tmp_path, LOG, RunRecord("run-1", 0.0, None, None, RELEASED_UNIX_NS, "users"), Stops())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,7 +165,7 @@ def test_the_predictor_was_called_with_exactly_the_runs_examples(
 ):
     """A run that broke another rule, or whose system does not call the predictor, is not asked for its calls."""
     run = Run(Kind.PAIR, "one", "pace", tmp_path, 60, 8, 4)
-    record = RunRecord("run-1", 0.5, RELEASED_NS, RELEASED_UNIX_NS, rule)
+    record = RunRecord("run-1", 0.5, RELEASED_NS, ENDED_NS, RELEASED_UNIX_NS, rule)
     write_calls(tmp_path, [f"6000,7000,{count},8" for count in inputs], record, Stops())
     verdict = check_calls(tmp_path, run, server_of(tmp_path, calls_predictor=calls_predictor), record)
     assert verdict.rule == broken

@@ -121,6 +121,7 @@ class Serving:
             "run": "run-1",
             "total_s": 0.5,
             "released_ns": RELEASED_NS,
+            "ended_ns": RELEASED_NS + 25,
             "requests": 60,
             "users": 4,
             "released_unix_ns": RELEASED_NS,
@@ -377,6 +378,7 @@ def test_a_run_has_its_seconds_from_locust_and_all_its_files(arm: Serving):
     """What the server did in the run is kept beside it."""
     timed = arm.make()
     assert (timed.total_s, timed.verdict, timed.facts) == (0.5, VALID, {"size": 4.0})
+    assert (timed.begin_ns, timed.end_ns) == (RELEASED_NS, RELEASED_NS + 25)
     folder = folder_of(arm)
     expected = {*layout.LOCUST_RUN_FILES, layout.LOCUST_WARM_JSON, layout.CALLS_CSV, layout.SERVER_STAGES_CSV}
     assert expected <= {path.name for path in folder.iterdir()}
