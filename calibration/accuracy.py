@@ -23,7 +23,6 @@ from servecost.bench import plan, store
 from servecost.bench.arms.pair import ArmsFactory
 from servecost.bench.environments import Environments
 from servecost.bench.experiment import Experiment
-from servecost.bench.looks import log_ratio
 from servecost.bench.progress import Display, Journal
 from servecost.bench.run import Slicing, make
 from servecost.bench.runs import Kind
@@ -184,8 +183,9 @@ def interval_of(experiment: Experiment, recipe: Recipe, kind: Kind) -> paired.In
     with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
         out = Path(name, "results")
         measure(experiment, recipe, out, {kind})
-        runs = [run for part in plan.parts(experiment, [recipe], out) if part.kind is kind for run in part.runs]
-        return own_interval([ratio for run in runs if (ratio := log_ratio(run)) is not None])
+        found = results.read(out)
+        pairs = found.same if kind is Kind.SAME else overhead.pairs(found)
+        return own_interval(pairs["log_ratio"].dropna())
 
 
 def own_interval(values: Any) -> paired.Interval:
@@ -198,7 +198,7 @@ def measure(experiment: Experiment, recipe: Recipe, out: Path, kinds: set[Kind])
     """Make those of an experiment's parts that are of these kinds; pairs that fail are made again, as a user would."""
     out.mkdir(parents=True)
     planned = plan.parts(experiment, [recipe], out)
-    plan.write([part for part in planned if part.kind is not Kind.SAME], out)
+    plan.write([part for part in planned if part.kind in kinds], out)
     failures: list[str] = []
     for _ in range(ATTEMPTS):
         missing = store.pending(part for part in planned if part.kind in kinds)

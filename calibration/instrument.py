@@ -198,7 +198,7 @@ def wall(console: Console) -> pd.DataFrame:
     timed_s = found.wall["timed_s"].sum()
     full, _ = experiments.read(FULL)
     full_timed_s = timed_with(found, full)
-    full_wall_s = full_timed_s + full.most_rounds * (wall_s - timed_s)
+    full_wall_s = full_timed_s + full.rounds * (wall_s - timed_s)
     rows = [(EXPERIMENT.name, wall_s, timed_s), (f"the same cells of {FULL.name}", full_wall_s, full_timed_s)]
     return pd.DataFrame(
         {
@@ -218,7 +218,7 @@ def timed_with(found: results.Results, full: Experiment) -> float:
     rest_s = (
         found.wall["timed_s"].sum() - runs["total_s"].sum()
     )  # separate calls, which are not more with more examples
-    return full.most_rounds * float((runs["total_s"] * examples / runs["examples"]).sum() + rest_s)
+    return full.rounds * float((runs["total_s"] * examples / runs["examples"]).sum() + rest_s)
 
 
 def page_of(tables: list[str], repetitions: int, seconds: float) -> str:

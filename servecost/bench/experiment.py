@@ -6,17 +6,14 @@ Owns reading and checking it. Every problem becomes one line that names the key 
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     ValidationError,
-    model_validator,
 )
 
 from servecost.core import systems, threads
@@ -32,17 +29,10 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-def _even(rounds: Any) -> Any:
-    for number in (rounds.least, rounds.most) if isinstance(rounds, Rounds) else (rounds,):
-        if number % 2 and number != 1:
-            raise ValueError(f"{number} is odd; an even number lets each arm begin as often as the other")
-    if isinstance(rounds, Rounds) and rounds.least > rounds.most:
-        raise ValueError("least is more than most")
-    return rounds
-
-
 Count = Annotated[int, Field(ge=1)]
 SLICE_S = 1.0
+# With fewer rounds nobody knows their spread.
+LEAST_ROUNDS = 4
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 LEAST_TIMEOUT_S = 480
@@ -59,21 +49,6 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Rounds(_Table):
-    """``rounds = {least = 6, most = 30}``: a cell stops at a look between these once its interval is narrow enough."""
-
-    least: Count
-    most: Count
-
-
-# How pydantic tells the two forms of ``rounds`` apart; no part of a key's name.
-NUMBER, RANGE = "number", "range"
-
-
-def _kind(rounds: Any) -> str:
-    return RANGE if isinstance(rounds, dict | Rounds) else NUMBER
-
-
 class Overrides(_Table):
     """``[recipe.NAME]``: the keys that differ for one recipe; a missing key has the value for all."""
 
@@ -81,6 +56,7 @@ class Overrides(_Table):
     concurrencies: Counts | None = None
     examples: Count | None = None
     max_examples: Count | None = None
+    examples_total: Count | None = None
     system: dict[str, dict[str, str]] = {}
 
 
@@ -95,10 +71,11 @@ class Experiment(_Table):
         examples: examples in each arm of a pair.
         max_examples: upper limit when a cell needs extra examples to give every user a request; by default, no cell has
             extra examples.
-        rounds: how often every cell is repeated, an even number so that orders balance (or once); or the least and the
-            most, and ``precision`` decides between them.
-        precision: half the width of the 95 % interval of served / baseline, 0.03 for 3 %, at which a cell is repeated
-            no more; by default, it is repeated as often as ``rounds`` allows.
+        rounds: how often every cell is repeated, at most; an even number lets each arm begin as often as the other.
+        examples_total: as many rounds as give a cell so many examples in each arm suffice, but no fewer than
+            LEAST_ROUNDS; by default, every cell has all rounds.
+        precision: half the width of the 95 % interval, as a part of the larger arm's seconds, 0.03 for 3 %, that is
+            asked for: rows with a wider one are named.
         slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
         warm_s: after so many seconds untimed work of a cell's batch size is repeated no more, steady or not.
         instrument: whether each cell is also measured on the null system, once: what the client itself takes.
@@ -121,9 +98,8 @@ class Experiment(_Table):
     concurrencies: Counts
     examples: Count
     max_examples: Count | None = None
-    rounds: Annotated[
-        Annotated[Count, Tag(NUMBER)] | Annotated[Rounds, Tag(RANGE)], Discriminator(_kind), AfterValidator(_even)
-    ] = 2
+    rounds: Count = 2
+    examples_total: Count | None = None
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     slice_s: Annotated[float, Field(ge=0)] = SLICE_S
     warm_s: Annotated[int, Field(ge=0)] = LIMIT_S
@@ -136,12 +112,6 @@ class Experiment(_Table):
     environment_files: list[str] = []
     recipe: dict[str, Overrides] = {}
     system: dict[str, dict[str, str]] = {}
-
-    @model_validator(mode="after")
-    def _check_looks(self) -> Self:
-        if isinstance(self.rounds, Rounds) and self.precision is None:
-            raise ValueError("rounds from a least to a most number need a precision, such as 0.03 for 3 %")
-        return self
 
     def batch_sizes_of(self, recipe: str) -> list[int]:
         """Return the batch sizes for one recipe."""
@@ -161,19 +131,13 @@ class Experiment(_Table):
         most = self._own(recipe).max_examples or self.max_examples or examples
         return in_flight if examples < in_flight <= most else examples
 
-    @property
-    def most_rounds(self) -> int:
-        """How often a cell is repeated at most."""
-        return self.rounds.most if isinstance(self.rounds, Rounds) else self.rounds
-
-    @property
-    def looks(self) -> tuple[int, ...]:
-        """The numbers of rounds after which each cell is looked at, and may be repeated no more."""
-        if isinstance(self.rounds, Rounds) and self.precision is not None:
-            from servecost.statistics import looks  # noqa: PLC0415  # scipy doubles the start of every command
-
-            return looks.looks(self.rounds.least, self.rounds.most)
-        return (self.most_rounds,)
+    def rounds_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
+        """Return in how many rounds a cell is measured."""
+        total = self._own(recipe).examples_total or self.examples_total
+        if total is None:
+            return self.rounds
+        needed = -(-total // self.examples_of_cell(recipe, batch_size, concurrency))
+        return min(self.rounds, max(LEAST_ROUNDS, needed))
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that are set for both arms alike."""
@@ -301,11 +265,10 @@ def _check_settings(experiment: Experiment, own: Mapping[str, Mapping[str, str]]
 
 def problem(details: Any) -> str:
     """Return one problem that pydantic found as a line: the key, what is wrong, and what would be right."""
-    parts = [str(part) for part in details["loc"] if part not in (NUMBER, RANGE)]
+    parts = [str(part) for part in details["loc"]]
     place, message = ".".join(parts), details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
-        tables: dict[str, type[BaseModel]] = {"recipe": Overrides, "rounds": Rounds}
-        model = tables.get(parts[0], Experiment) if parts[1:] else Experiment
+        model: type[BaseModel] = Overrides if parts[1:] and parts[0] == "recipe" else Experiment
         return f"unknown key '{place}'; valid keys: {', '.join(sorted(model.model_fields))}"
     if details["type"] == "missing":
         return f"key '{place}' is missing"

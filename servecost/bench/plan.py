@@ -58,11 +58,12 @@ def _rounds(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Ab
     both = [
         (recipe, system) for recipe in recipes for system in experiment.systems if (recipe.name, system) not in absent
     ]
-    for number in range(1, experiment.most_rounds + 1):
+    for number in range(1, experiment.rounds + 1):
         dice = random.Random(f"{experiment.seed}/{(number + 1) // 2}")
         order = dice.sample(both, len(both))
         for recipe, system in order if number % 2 else order[::-1]:
-            yield _part(experiment, recipe, system, number, out)
+            if (part := _part(experiment, recipe, system, number, out)).runs:
+                yield part
 
 
 def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out: Path) -> Part:
@@ -72,6 +73,7 @@ def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out:
         _cell(experiment, recipe, (batch_size, concurrency), folder, f"round {number}, {recipe.name} {system}")
         for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice)
         for concurrency in _shuffled(experiment.concurrencies_of(recipe.name), dice)
+        if number <= experiment.rounds_of_cell(recipe.name, batch_size, concurrency)
     ]
     runs.sort(key=lambda run: large(run.batch_size))
     return Part(number, recipe, system, folder, folder / layout.EXPECTED_JSON, tuple(runs))

@@ -58,13 +58,40 @@ def _recorded(record: Path) -> dict[str, object]:
         raise ResultsFolderError(f"{record} cannot be read ({error}); choose another folder with --out") from error
 
 
-def check_same(recorded: dict[str, object], wanted: dict[str, object], out: Path) -> None:
-    """Raise ResultsFolderError, naming what differs, unless a folder was made by the same experiment."""
-    differing = sorted(key for key in recorded.keys() | wanted.keys() if recorded.get(key) != wanted.get(key))
+# More rounds, cells, recipes and systems only add runs; so does another way to write a recipe's path.
+CELLS = {"recipes", "systems", "batch_sizes", "concurrencies"}
+ADDS = {*CELLS, "rounds", "examples_total", "precision", "aa", "instrument"}
+
+
+def check_same(recorded: Mapping[str, Any], wanted: Mapping[str, Any], out: Path) -> None:
+    """Raise ResultsFolderError, naming what differs, if a folder's runs are none of this experiment's."""
+    recipes = _recipes(recorded) & _recipes(wanted)
+    systems = set(recorded.get("systems", ())) & set(wanted.get("systems", ()))
+    before, now = (dict(_deciding(content, recipes, systems)) for content in (recorded, wanted))
+    differing = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     if differing:
         raise ResultsFolderError(
             f"{out} was made by a different experiment ({', '.join(differing)} differ); choose another with --out"
         )
+
+
+def _recipes(content: Mapping[str, Any]) -> set[str]:
+    return {Path(recipe).name for recipe in content.get("recipes", ())}
+
+
+def _deciding(content: Mapping[str, Any], recipes: set[str], systems: set[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of an experiment, with their values, that decide runs of these recipes and systems."""
+    for key, value in content.items():
+        if key not in {*ADDS, "recipe", "system"}:
+            yield key, value
+    for name in sorted(systems):
+        yield f"system.{name}", content.get("system", {}).get(name, {})
+    for recipe in sorted(recipes):
+        own = content.get("recipe", {}).get(recipe, {})
+        for key in own.keys() - ADDS - {"system"}:
+            yield f"recipe.{recipe}.{key}", own[key]
+        for name in sorted(systems):
+            yield f"recipe.{recipe}.system.{name}", own.get("system", {}).get(name, {})
 
 
 def check_alike(out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:

@@ -17,7 +17,6 @@ from servecost.bench.arms.protocol import ArmFailed, Timed
 from servecost.bench.arms.records import first_broken
 from servecost.bench.environments import Environments
 from servecost.bench.experiment import Experiment, ExperimentError
-from servecost.bench.looks import Looks
 from servecost.bench.progress import Display, Failure, Journal
 from servecost.bench.results_folder import claimed
 from servecost.bench.runs import Kind, Part, Run
@@ -76,18 +75,14 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
     with claimed(out, experiment, now, allowed), Display() as display:
         environments = Environments(display.tick, display.say)
         planned = present(experiment, recipes, out, environments)
-        looks = Looks(experiment, planned, out)
-        missing = store.pending(planned, looks.is_wanted)
+        missing = store.pending(planned)
         display.expect([step for each in missing for step in each.runs])
         if not missing:
             display.say(f"every pair is in {out} already; to measure anew, remove it or choose another with --out")
         journal = Journal(out, display)
         arms_of = ArmsFactory(experiment, environments, display.tick)
         slicing = Slicing(experiment.slice_s, experiment.seed)
-        for until in experiment.looks:
-            due = [part for part in planned if part.round <= until]
-            make(store.pending(due, looks.is_wanted), arms_of, slicing, journal)
-            looks.look(until)
+        make(missing, arms_of, slicing, journal)
     return journal.failures
 
 
@@ -98,7 +93,7 @@ def present(experiment: Experiment, recipes: list[Recipe], out: Path, environmen
     ExperimentError if there is nothing to measure.
     """
     everything = plan.parts(experiment, recipes, out)
-    pending = store.pending(everything, Looks(experiment, everything, out).is_wanted)
+    pending = store.pending(everything)
     wanted = {(part.recipe.name, part.system): part for part, _ in pending if part.kind is Kind.PAIR}
     absent = absences.find([(part.recipe, part.system) for part in wanted.values()], environments)
     if len(absent) == len(recipes) * len(experiment.systems):

@@ -6,7 +6,7 @@ everything is there: an interrupted experiment loses the pair under way, both ar
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -28,14 +28,14 @@ class Pending(NamedTuple):
     runs: list[Run]
 
 
-def pending(parts: Iterable[Part], is_wanted: Callable[[Part, Run], bool] = lambda part, run: True) -> list[Pending]:
-    """Return the pending runs that are wanted, in order; parts without any are left out.
+def pending(parts: Iterable[Part]) -> list[Pending]:
+    """Return the pending runs, in order; parts without any are left out.
 
     In each part those that have failed before come last: what ends a process is to take no other run with it.
     """
     found = []
     for part in parts:
-        missing = [run for run in part.runs if is_wanted(part, run) and not is_complete(run)]
+        missing = [run for run in part.runs if not is_complete(run)]
         found.append(Pending(part, sorted(missing, key=lambda run: run.failed_place.exists())))
     return [each for each in found if each.runs]
 

@@ -34,8 +34,6 @@ SAME_LABEL = "baseline again"
 ABSENT_CSV = "absent.csv"  # which recipes and systems of the experiment cannot be had together, and why
 ABSENT_COLUMNS = ("recipe", "system", "system_label", "reason")
 
-LOOKS_CSV = "looks.csv"  # what was known of a cell when its rounds so far were looked at, and whether it stopped there
-LOOKS_COLUMNS = ("recipe", "system", "batch_size", "concurrency", "rounds", "half_width", "stops")
 
 WALL_CSV = "wall.csv"  # where an experiment's time went: since the step before, and of that on a clock
 WALL_COLUMNS = ("step", "wall_s", "timed_s")

@@ -17,7 +17,7 @@ Counts = dict[tuple[Any, ...], int]
 def check(both: Sequence[Results], allowed: Sequence[str]) -> list[str]:
     """Return the conditions in which two results differ although they are ``allowed`` to.
 
-    Beside those of the manifests: ``examples`` of each cell that both have, ``rounds``, and the ``settings`` that the
+    Beside those of the manifests: ``examples`` of each cell that both have, and the ``settings`` that the
     experiment fixed. Raises Unlike if anything else differs.
     """
     planned = [_examples(found.plan) for found in both]
@@ -26,7 +26,6 @@ def check(both: Sequence[Results], allowed: Sequence[str]) -> list[str]:
     asked = [
         {
             "examples": _by_recipe({cell: examples[cell] for cell in common}),
-            "rounds": _rounds(found),
             "settings": _settings(found),
         }
         for found, examples in zip(both, planned, strict=True)
@@ -57,10 +56,3 @@ def _settings(found: Results) -> str:
         for setting in found.asked.settings
     ]
     return ", ".join(sorted(each)) or "defaults"
-
-
-def _rounds(found: Results) -> str:
-    """Return how often cells were repeated, in words: where each stops by itself, what it stops at."""
-    if len(found.asked.looks) > 1:
-        return f"{found.asked.looks[0]} to {found.asked.looks[-1]}, until ±{found.asked.precision}"
-    return str(found.plan["round"].max())

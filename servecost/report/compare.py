@@ -20,6 +20,7 @@ from servecost.report.read.tables import ROW
 from servecost.report.write import wording
 from servecost.report.write.numbers import with_interval
 from servecost.statistics import paired
+from servecost.statistics.multiple import ALPHA
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,11 @@ class Side:
         logs: the logarithm of the metric in each round of each cell.
         rules: why a cell has no number that counts, or nothing.
         chosen: what the system chose by itself in most of a cell's rounds, in words.
-        alpha: the error that its intervals leave.
     """
 
     logs: dict[Cell, Values]
     rules: dict[Cell, str]
     chosen: dict[Cell, str]
-    alpha: float
 
     @classmethod
     def of(cls, found: results.Results, column: str) -> "Side":
@@ -86,7 +85,6 @@ class Side:
             logs={Cell(*key): np.asarray(own, dtype=float) for key, own in values},
             rules={Cell(*_key(row)): wording.verdict_of(row).word if row.rule else "" for row in rows.itertuples()},
             chosen={Cell(*key): str(own.mode().iloc[0]) for key, own in chosen},
-            alpha=1 - float(pairs["confidence"].max()),
         )
 
     def rule(self, cell: Cell) -> str:
@@ -111,9 +109,8 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     cells = list(dict.fromkeys(cell for side in sides for cell in side.rules))
     otherwise = {cell: choice for cell in cells if (choice := _chosen_otherwise(cell, sides))}
     changed = {cell: change for cell, change in _changes(sides).items() if cell not in otherwise}
-    alpha = min(side.alpha for side in sides)
-    said = dict(zip(changed, findings(list(changed.values()), fail_over, alpha), strict=True))
-    notes = [f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.", *_notes(changed, fail_over, alpha)]
+    said = dict(zip(changed, findings(list(changed.values()), fail_over), strict=True))
+    notes = [f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.", *_notes(changed, fail_over)]
     if unlike:
         notes.append(f"Compared although these differ: {', '.join(unlike)}.")
     return Comparison(
@@ -129,7 +126,7 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
         ],
         undecided=[
             *(
-                f"{cell}: {changed[cell]}; {_rounds(changed[cell], alpha / len(changed))}"
+                f"{cell}: {changed[cell]}; {_rounds(changed[cell], ALPHA / len(changed))}"
                 for cell in cells
                 if said.get(cell) == "undecided"
             ),
@@ -176,7 +173,7 @@ def _mean(logs: Values) -> str:
     return with_interval(float(np.exp(own.mean)), float(np.exp(own.high) - np.exp(own.low)) / 2)
 
 
-def _notes(changed: dict[Cell, Change], fail_over: float, alpha: float) -> Iterator[str]:
+def _notes(changed: dict[Cell, Change], fail_over: float) -> Iterator[str]:
     yield (
         f"A and B: geometric mean ± half the width of its {CONFIDENCE:.0%} interval over rounds. Change: by the "
         f"geometric means, with its {CONFIDENCE:.0%} interval for this cell alone (Student's t)."
@@ -187,7 +184,7 @@ def _notes(changed: dict[Cell, Change], fail_over: float, alpha: float) -> Itera
         yield f"All cells of {recipes} share one spread between rounds: their variances agree (Bartlett's test)."
     yield (
         f"Finding: the chance that any cell of the table is called worse (by more than {fail_over:.1%}) and is not is "
-        f"{alpha:.1%} at most, and likewise for better (Holm). Undecided: an increase of {SEEN:.0%} beyond what is "
+        f"{ALPHA:.0%} at most, and likewise for better (Holm). Undecided: an increase of {SEEN:.0%} beyond what is "
         "allowed could have been missed."
     )
 

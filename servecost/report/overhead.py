@@ -50,7 +50,7 @@ CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
 KEY = [*CELL, "choice"]
 NUMBERS = [*ARMS, "log_ratio", "overhead_s", "ratio", *PARTS, *MEANS]
 INTERVALS = [*ARMS, "log_ratio", "overhead_s", *PARTS, "overhead_per_request_ms"]
-LEVEL = ["ratio_low", "ratio_high", "confidence", "is_pooled", "sd", "df", "claim"]
+LEVEL = ["ratio_low", "ratio_high", "is_pooled", "sd", "df", "claim"]
 COLUMNS = [
     *(*KEY, "label", "examples", "requests", *NUMBERS),
     *(f"{name}_half_width" for name in INTERVALS),
@@ -67,7 +67,7 @@ def summary(paired: pd.DataFrame) -> pd.DataFrame:
 
     Columns: KEY; ``label``, the recipe and the choice in words; ``examples`` and ``requests`` of a run; NUMBERS as
     ``pairs`` has them, and ``…_half_width`` of the interval for those of INTERVALS; ``ratio_low`` and ``ratio_high``;
-    ``confidence``, ``is_pooled``, ``sd`` and ``df`` of the interval of the ratio; ``claim``: slower, faster, equal or
+    ``is_pooled``, ``sd`` and ``df`` of the interval of the ratio; ``claim``: slower, faster, equal or
     undecided, empty if the row is not valid; ``rounds`` (with a number), ``rounds_planned``; ``rule`` and ``reason`` of
     the verdict on the row. The parts are those of all rounds that have an overhead, or missing.
     """
@@ -110,9 +110,8 @@ def _spreads(complete: dict[Key, pd.DataFrame]) -> dict[tuple[str, Key], Spread]
 
 def _row(key: dict[str, Any], own: pd.DataFrame, complete: pd.DataFrame, spreads: dict[str, Spread]) -> dict[str, Any]:
     verdict = row_verdict(own)
-    level = float(own["confidence"].iloc[0])
     intervals = {
-        name: paired_statistics.interval(list(complete[name]), spread, level)
+        name: paired_statistics.interval(list(complete[name]), spread)
         for name, spread in spreads.items()
         if len(complete) and complete[name].notna().all()
     }
@@ -125,7 +124,6 @@ def _row(key: dict[str, Any], own: pd.DataFrame, complete: pd.DataFrame, spreads
         **complete[MEANS].mean(),
         **complete[MOST].max(),
         **(_estimate(intervals, first) if intervals else {}),
-        "confidence": level,
         "claim": _claim(intervals["log_ratio"]) if intervals and verdict.is_valid else "",
         "rounds": len(complete),
         "rounds_planned": len(own),

@@ -11,8 +11,7 @@ import pandas as pd
 from servecost.core.overhead import EXAMPLES, overhead_s, per_examples
 from servecost.report import attribution, choices
 from servecost.report.attribution import PARTS, CallCosts
-from servecost.report.read.tables import CELL, LEFT, ROW, USED, VERDICT, WITHDRAWN_KEY, Asked, Results
-from servecost.statistics import looks
+from servecost.report.read.tables import CELL, LEFT, ROW, USED, VERDICT, WITHDRAWN_KEY, Results
 
 CONFIDENCE = 0.95
 WITHDRAWN = "withdrawn"
@@ -34,10 +33,9 @@ def pairs(results: Results) -> pd.DataFrame:
     ``served_s``, ``overhead_s`` and its parts ``call_pattern_s``, ``contention_s``, ``serving_path_s``, all per 10,000
     examples; ``log_ratio`` (the logarithm of served / baseline) and ``ratio``; ``overhead_per_request_ms``;
     ``instrument_s``, the seconds of the same requests on the null system, if ``instrument_requests``, that were made
-    there, are enough to tell; ``calls`` per 10,000 examples and
-    ``inputs_per_call``; ``mean_in_flight``; ``baseline_cpu_s``, ``server_cpu_s`` and their difference
-    ``cpu_overhead_s``, seconds of CPU per 10,000 examples; memory, seconds to start, and what the first call of the
-    size cost each arm (``…_cold_s``, never scaled); ``confidence``, at which intervals of the cell are taken; ``rule``
+    there, are enough to tell; ``calls`` per 10,000 examples and ``inputs_per_call``; ``mean_in_flight``;
+    ``baseline_cpu_s``, ``server_cpu_s`` and their difference ``cpu_overhead_s``, seconds of CPU per 10,000 examples;
+    memory, seconds to start, and what the first call of the size cost each arm (``…_cold_s``, never scaled); ``rule``
     and ``reason``, empty if the pair is valid. Numbers are NaN where it is not. Seconds of fewer or more examples are
     scaled in proportion.
     """
@@ -56,8 +54,7 @@ def pairs(results: Results) -> pd.DataFrame:
     merged["log_ratio"] = np.log(merged["ratio"])
     merged["overhead_per_request_ms"] = per_request_ms(merged["overhead_s"], merged)
     merged = _with_shares(merged, results)
-    merged["confidence"] = _confidences(merged, results.asked)
-    columns = [*results.plan.columns, "choice", "requests", *NUMBERS, "confidence", *VERDICT]
+    columns = [*results.plan.columns, "choice", "requests", *NUMBERS, *VERDICT]
     return _without_withdrawn(merged[columns], results.withdrawn)
 
 
@@ -103,20 +100,6 @@ def _with_shares(merged: pd.DataFrame, results: Results) -> pd.DataFrame:
         mean_s = own[key].assign(**{name: cost_s}).groupby(key, as_index=False).mean()
         merged = merged.merge(mean_s.astype({"batch_size": int}), how="left", on=key)
     return merged
-
-
-def _confidences(merged: pd.DataFrame, asked: Asked) -> "pd.Series[float]":
-    """Return the level of each planned pair's cell, by the looks at which it could have stopped."""
-    rounds = merged.groupby(CELL)["round"].transform("max")
-    return rounds.map(lambda number: confidence(asked, number)).astype(float)
-
-
-def confidence(asked: Asked, rounds: int) -> float:
-    """Return the level of the intervals of a cell that has so many rounds."""
-    if len(asked.looks) < 2:
-        return CONFIDENCE
-    reached = next((look for look in asked.looks if look >= rounds), asked.looks[-1])
-    return looks.confidence(asked.looks, reached, CONFIDENCE)
 
 
 def _without_withdrawn(paired: pd.DataFrame, withdrawn: pd.DataFrame) -> pd.DataFrame:

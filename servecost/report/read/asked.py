@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 from servecost.report.read.tables import Asked, Setting
-from servecost.statistics import looks
 
 
 def read(experiment: Path) -> Asked:
@@ -16,7 +15,6 @@ def read(experiment: Path) -> Asked:
         content = json.loads(experiment.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return Asked()
-    rounds, precision = content.get("rounds"), content.get("precision")
     own = {"": content.get("system", {})}
     own |= {recipe: keys.get("system") or {} for recipe, keys in content.get("recipe", {}).items()}
     settings = tuple(
@@ -25,6 +23,4 @@ def read(experiment: Path) -> Asked:
         for system, values in by_system.items()
         for name, value in values.items()
     )
-    if isinstance(rounds, dict) and precision is not None:
-        return Asked(looks.looks(rounds["least"], rounds["most"]), precision, settings)
-    return Asked((), precision, settings)
+    return Asked(content.get("precision"), settings)

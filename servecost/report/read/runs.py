@@ -42,8 +42,7 @@ from servecost.report.read.tables import (
 
 def read(folder: Path) -> Results:
     """Return the content of a results folder. Raises NoResults if it is none, or its plan is damaged."""
-    looks = _together([whole_rows(folder / layout.LOOKS_CSV)], layout.LOOKS_COLUMNS)
-    everything = without_stopped(_plan(folder), looks)
+    everything = _plan(folder)
     is_same = everything["system"] == layout.SAME
     plan, same = everything[~is_same].reset_index(drop=True), everything[is_same]
     found = [(row, pair_files.pair(folder, row)) for row in plan.itertuples()]
@@ -66,7 +65,6 @@ def read(folder: Path) -> Results:
         cold=_together((_cold(folder, row) for row in plan.drop_duplicates(PART).itertuples()), COLD_COLUMNS),
         slices=of_valid_pairs(pair_files.slices, SLICES_COLUMNS),
         absent=_together([whole_rows(folder / layout.ABSENT_CSV)], layout.ABSENT_COLUMNS),
-        looks=looks,
         wall=_together([whole_rows(folder / layout.WALL_CSV)], layout.WALL_COLUMNS),
         idle=of_valid_pairs(lambda own: whole_rows(own / layout.IDLE_CSV), list(layout.IDLE_COLUMNS)),
         withdrawn=pd.DataFrame(columns=WITHDRAWN_COLUMNS),
@@ -87,15 +85,6 @@ def _plan(folder: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise NoResults(f"{path} cannot be read: {error}; `servecost run` writes it again") from error
     return plan
-
-
-def without_stopped(plan: pd.DataFrame, looks: pd.DataFrame) -> pd.DataFrame:
-    """Return a plan without the rounds that no cell has any more, because it stopped at a look before them."""
-    stops = looks[looks["stops"] == 1].sort_values("rounds", ascending=False)
-    stopped = dict(zip(stops[CELL].itertuples(index=False, name=None), stops["rounds"], strict=True))
-    cells = plan[CELL].itertuples(index=False, name=None)
-    last = [stopped.get(cell, number) for cell, number in zip(cells, plan["round"], strict=True)]
-    return plan[plan["round"] <= last].reset_index(drop=True)
 
 
 def _baseline(row: Any, found: PairFound) -> tuple[Any, ...]:

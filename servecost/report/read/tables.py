@@ -69,12 +69,10 @@ class Asked:
     """What an experiment asks of its intervals.
 
     Attributes:
-        looks: the numbers of rounds after which a cell may stop; none if it never stops early.
-        precision: half the width of the interval of log(served / baseline) at which a cell stops, or None.
+        precision: half the width of the interval that is asked for, as a part of the larger arm's seconds, or None.
         settings: of systems, as the experiment fixed them.
     """
 
-    looks: tuple[int, ...] = ()
     precision: float | None = None
     settings: tuple[Setting, ...] = ()
 
@@ -85,7 +83,7 @@ class Results:
 
     Attributes:
         plan: a row for each planned pair (columns: ``servecost.core.layout.PLAN_COLUMNS``) but those of the baseline
-            with itself, and but the rounds that came after a look at which the cell stopped.
+            with itself.
         baseline: the baseline run of each planned pair: ``BASELINE_COLUMNS``; ``total_s`` is NaN if it is not valid.
         served: the served run of each planned pair: ``SERVED_COLUMNS``, and between ``mean_in_flight`` and the
             resources a column for each fact (``fact_names``); ``total_s``, and ``busy_s``, the seconds in which the
@@ -102,7 +100,6 @@ class Results:
         cold: what each process paid at its first work of a size: ``COLD_COLUMNS``.
         slices: how each pair was sliced, and how far apart its arms came to their end: ``SLICES_COLUMNS``.
         absent: recipes and systems that cannot be had together, and why: ``servecost.core.layout.ABSENT_COLUMNS``.
-        looks: what was known of a cell when it was looked at: ``servecost.core.layout.LOOKS_COLUMNS``.
         wall: where the experiment's time went: ``servecost.core.layout.WALL_COLUMNS``.
         idle: what each arm of a pair used while it was stopped: ``servecost.core.layout.IDLE_COLUMNS``.
         withdrawn: published rows whose numbers are known to be wrong, and why: ``WITHDRAWN_COLUMNS``; of all systems
@@ -124,7 +121,6 @@ class Results:
     cold: pd.DataFrame
     slices: pd.DataFrame
     absent: pd.DataFrame
-    looks: pd.DataFrame
     wall: pd.DataFrame
     idle: pd.DataFrame
     withdrawn: pd.DataFrame

@@ -42,7 +42,6 @@ def caption(numbers: Computed, has_intervals: bool = True) -> str:
         _rounds(summary, has_intervals),
         *_spreads(summary),
         *_origins(numbers),
-        *_levels(found.asked),
         *_fixed(found.asked),
     ]
     lines += [
@@ -112,10 +111,11 @@ def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:
     rounds = summary["rounds_planned"]
     mean = f"the geometric mean of {_range(rounds)} rounds" if rounds.max() > 1 else "of one round"
     is_known = summary["overhead_s_half_width"].notna().any()
+    odd = " An odd number of rounds: one arm began more often than the other." if (rounds[rounds > 1] % 2).any() else ""
     interval = f", ± half the width of its {percent(CONFIDENCE, 0)} interval" if is_known and has_intervals else ""
     return (
         f"Each row is {mean}, {_range(rounds * summary['examples'])} examples in each arm{interval}; difference and "
-        f"ratio are one estimate, paired within a round.{'' if is_known else ' There is no interval.'}"
+        f"ratio are one estimate, paired within a round.{'' if is_known else ' There is no interval.'}{odd}"
     )
 
 
@@ -154,15 +154,6 @@ def _origins(numbers: Computed) -> Iterator[str]:
             f"Where that spread comes from, {_cells(numbers.summary, recipe, label)}: sd {percent(parts.rounds_sd)} is "
             f"common to all pairs of a round, which have the same processes; sd {percent(parts.within_sd)} differs "
             f"from pair to pair within it. {NARROWS[parts.advice]}"
-        )
-
-
-def _levels(asked: Asked) -> Iterator[str]:
-    if len(asked.looks) > 1:
-        looks = ", ".join(map(str, asked.looks))
-        yield (
-            f"A row stops after {looks} rounds, once its interval is ±{percent(asked.precision or 0)} or narrower; the "
-            f"level of all intervals is raised so that the looks together err in {percent(1 - CONFIDENCE, 0)}."
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from servecost.bench import experiment
-from servecost.bench.experiment import Experiment, Overrides, Rounds
+from servecost.bench.experiment import Experiment, Overrides
 from servecost.core import systems, threads
 from servecost.core.overhead import EXAMPLES
 from servecost.core.recipe import ROOT
@@ -65,13 +65,13 @@ def test_the_full_experiment_does_the_published_work():
     """It is three times 10,000 examples in each cell, in as many rounds as it takes."""
     content = shipped("full")
     for recipe in content.recipes:
-        assert content.examples_of(recipe) * content.most_rounds >= 3 * EXAMPLES
+        assert content.examples_of(recipe) * content.rounds >= 3 * EXAMPLES
 
 
 @pytest.mark.parametrize("name", ["quick", "page", "full"])
 def test_the_experiments_for_the_published_table_have_intervals(name: str):
     """One round has none."""
-    assert shipped(name).most_rounds >= 2
+    assert shipped(name).rounds >= 2
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,6 @@ def test_the_experiments_for_the_published_table_have_intervals(name: str):
             "[recipe.echo]\nround = 1",
             f"unknown key 'recipe.echo.round'; valid keys: {', '.join(sorted(Overrides.model_fields))}$",
         ),
-        ("rounds = 3", "rounds = 3: .*3 is odd; an even number lets each arm begin as often as the other$"),
-        ("rounds = {least = 5, most = 30}", "rounds = .*5 is odd; an even number lets each arm begin as often as"),
-        ("rounds = {least = 6, most = 31}", "rounds = .*31 is odd; an even number lets each arm begin as often as"),
-        ("rounds = {least = 8, most = 6}", "rounds = .*least is more than most$"),
-        ("rounds = {least = 6, most = 30}", "rounds from a least to a most number need a precision, such as 0.03"),
         ("precision = 0.0", r"precision = 0\.0: input should be greater than 0"),
         ("precision = 3.0", r"precision = 3\.0: input should be less than 1"),
         ("slice_s = -1.0", r"slice_s = -1\.0: input should be greater than or equal to 0"),
@@ -119,6 +114,7 @@ def test_a_wrong_key_or_value_is_one_line(tmp_path: Path, change: str, says: str
         ("batch_sizes", "[1, 1]", "batch_sizes = .1, 1.: .*name each once"),
         ("concurrencies", "[]", "concurrencies = ..: list should have at least 1 item"),
         ("examples", "0", "examples = 0: input should be greater than or equal to 1"),
+        ("examples", '"three"', "examples = 'three': input should be a valid integer"),
     ],
 )
 def test_a_wrong_value_of_a_needed_key_is_one_line(tmp_path: Path, key: str, value: str, says: str):
@@ -136,46 +132,22 @@ def test_every_problem_has_a_line(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
+    ("more", "batch_size", "rounds"),
     [
-        ('"three"', "'three': input should be a valid integer"),
-        ("0", "0: input should be greater than or equal to 1"),
-        ("true", "True: input should be a valid integer"),
-        ("{least = 0, most = 30}", "least = 0: input should be greater than or equal to 1"),
-        ("{least = 6}", "most' is missing"),
-        ("{least = 6, most = 30, more = 1}", "more'"),
+        ("rounds = 3", 8, 3),
+        ("rounds = 12\nexamples_total = 1000", 8, 10),
+        ("rounds = 12\nexamples_total = 1001", 8, 11),
+        ("rounds = 12\nexamples_total = 100", 8, 4),  # with fewer, nobody knows their spread
+        ("rounds = 2\nexamples_total = 100", 8, 2),
+        ("rounds = 12\nexamples_total = 9000", 8, 12),
+        ("rounds = 12\nmax_examples = 400\nexamples_total = 2000", 100, 5),
+        ("rounds = 12\nexamples_total = 9000\n[recipe.echo]\nexamples_total = 1000", 8, 10),
     ],
 )
-def test_wrong_rounds_are_named(tmp_path: Path, value: str, says: str):
-    """They may be a number or a table, so there may be a line for each."""
-    path = written(tmp_path, f"{GOOD}rounds = {value}")
-    with pytest.raises(experiment.ExperimentError, match=says) as refused:
-        experiment.read(path)
-    assert all(line.startswith(f"{path}: ") and "rounds" in line for line in str(refused.value).splitlines())
-
-
-@pytest.mark.parametrize("rounds", [1, 2, 30])
-def test_rounds_are_even_or_one(tmp_path: Path, rounds: int):
-    """A single round shows whether an experiment runs at all."""
-    content, _ = experiment.read(written(tmp_path, f"{GOOD}rounds = {rounds}"))
-    assert (content.most_rounds, content.looks) == (rounds, (rounds,))
-
-
-def test_a_cell_is_looked_at_between_the_least_and_the_most_of_its_rounds(tmp_path: Path):
-    """At each look it may stop, if it is known with the precision that is asked for."""
-    text = GOOD + "rounds = {least = 6, most = 30}\n"
-    content, _ = experiment.read(written(tmp_path, text + "precision = 0.03"))
-    assert content.rounds == Rounds(least=6, most=30)
-    assert (content.most_rounds, content.precision) == (30, 0.03)
-    assert (content.looks[0], content.looks[-1]) == (6, 30)
-    assert len(content.looks) > 2
-    assert all(rounds % 2 == 0 for rounds in content.looks)
-
-
-def test_without_a_choice_of_rounds_there_is_one_look(tmp_path: Path):
-    """It comes after the last round."""
-    content, _ = experiment.read(written(tmp_path, f"{GOOD}rounds = 30\nprecision = 0.03"))
-    assert (content.most_rounds, content.looks) == (30, (30,))
+def test_a_cell_has_as_many_rounds_as_its_examples_take(tmp_path: Path, more: str, batch_size: int, rounds: int):
+    """At least four, and never more than there are."""
+    content, _ = experiment.read(written(tmp_path, GOOD + more))
+    assert content.rounds_of_cell("echo", batch_size, 4) == rounds
 
 
 @pytest.mark.parametrize(("change", "slice_s"), [("", 1.0), ("slice_s = 0", 0.0), ("slice_s = 2.5", 2.5)])

@@ -97,11 +97,16 @@ def test_every_round_has_every_cell_once(tmp_path: Path):
         assert sorted(order) == CELLS
 
 
-def test_there_are_as_many_rounds_as_a_cell_may_need(tmp_path: Path):
-    """Those that it does not need are left out later, after a look."""
-    parts = planned(tmp_path, rounds={"least": 2, "most": 8}, precision=0.1)
-    for kind in (Kind.PAIR, Kind.SAME):
-        assert [part.round for part in of_kind(parts, kind)] == list(range(1, 9))
+def test_a_cell_has_no_further_rounds_than_its_examples_take(tmp_path: Path):
+    """Others go on; a round in which nothing is left has no part."""
+    parts = planned(tmp_path, rounds=8, examples=60, max_examples=160, batch_sizes=[8, 40], examples_total=300)
+    rounds = {
+        (run.batch_size, run.concurrency): max(part.round for part in of_kind(parts, Kind.PAIR) if run in part.runs)
+        for part in of_kind(parts, Kind.PAIR)
+        for run in part.runs
+    }
+    assert rounds == {(8, 1): 5, (8, 4): 5, (40, 1): 5, (40, 4): 4}
+    assert [part.round for part in of_kind(parts, Kind.SAME)] == [1, 2, 3, 4, 5]
 
 
 def test_every_system_has_a_part_in_every_round(tmp_path: Path):

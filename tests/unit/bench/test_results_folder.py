@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,7 @@ def hold(out: Path, conditions: dict[str, object]) -> None:
 def test_a_folder_is_made_and_marked_with_its_experiment(tmp_path: Path):
     """The same experiment may go on in it."""
     out = tmp_path / "new" / "out"
-    chosen = experiment(rounds={"least": 6, "most": 30}, precision=0.03)
+    chosen = experiment(rounds=6, precision=0.03)
     for _ in range(2):
         with claimed(out, chosen, [HERE], []):
             assert json.loads((out / layout.EXPERIMENT_JSON).read_text()) == chosen.model_dump(mode="json")
@@ -36,8 +38,8 @@ def test_a_folder_of_another_experiment_is_not_touched(tmp_path: Path):
     """The line says what differs and what to do."""
     with claimed(tmp_path, experiment(), [HERE], []):
         before = (tmp_path / layout.EXPERIMENT_JSON).read_text()
-    says = rf"^{tmp_path} was made by a different experiment \(examples, rounds differ\); choose another with --out$"
-    with pytest.raises(ResultsFolderError, match=says), claimed(tmp_path, experiment(examples=61, rounds=4), [], []):
+    says = rf"^{tmp_path} was made by a different experiment \(examples, seed differ\); choose another with --out$"
+    with pytest.raises(ResultsFolderError, match=says), claimed(tmp_path, experiment(examples=61, seed=4), [], []):
         pass
     assert (tmp_path / layout.EXPERIMENT_JSON).read_text() == before
 
@@ -46,6 +48,49 @@ def test_a_key_that_only_one_of_two_experiments_has_is_a_difference(tmp_path: Pa
     """A newer version may know more keys."""
     with pytest.raises(ResultsFolderError, match=r"\(new, old differ\)"):
         check_same({"old": 1, "seed": 1}, {"new": 1, "seed": 1}, tmp_path)
+
+
+HELD: dict[str, Any] = {
+    "recipes": ["echo", "mine/model"],
+    "systems": ["fastdeploy"],
+    "rounds": 2,
+    "seed": 1,
+    "system": {"fastdeploy": {"WORKERS": "1"}},
+    "recipe": {"echo": {"examples": 60, "batch_sizes": None, "system": {}}},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rounds": 5},
+        {"recipes": ["echo", "/home/me/mine/model", "other"], "recipe": {**HELD["recipe"], "other": {"examples": 7}}},
+        {"systems": ["fastapi", "fastdeploy"], "system": {**HELD["system"], "fastapi": {"WORKERS": "2"}}},
+        {"recipe": {"echo": {"examples": 60, "batch_sizes": [1, 8]}}},
+        {"batch_sizes": [1, 8], "concurrencies": [1], "examples_total": 500, "aa": False},
+    ],
+)
+def test_s21_what_only_adds_runs_is_no_other_experiment(tmp_path: Path, change: dict[str, Any]):
+    """More rounds, cells, recipes and systems, and another way to write a path."""
+    check_same(HELD, {**HELD, **change}, tmp_path)
+    check_same({**HELD, **change}, HELD, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"recipe": {"echo": {"examples": 61}}}, "recipe.echo.examples"),
+        ({"recipe": {}}, "recipe.echo.examples"),
+        ({"recipe": {**HELD["recipe"], "model": {"examples": 7}}}, "recipe.model.examples"),
+        ({"system": {}}, "system.fastdeploy"),
+        ({"recipe": {"echo": {"examples": 60, "system": {"fastdeploy": {"A": "1"}}}}}, "recipe.echo.system.fastdeploy"),
+        ({"seed": 2}, "seed"),
+    ],
+)
+def test_what_decides_a_run_that_there_is_makes_another_experiment(tmp_path: Path, change: dict[str, Any], key: str):
+    """The line names it as the file has it."""
+    with pytest.raises(ResultsFolderError, match=rf"\({re.escape(key)} differ\)"):
+        check_same(HELD, {**HELD, **change}, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["thesis.txt", ".hidden"])

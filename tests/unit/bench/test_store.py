@@ -60,14 +60,6 @@ def test_one_pair_that_is_missing_is_made_alone(part: Part, place: int):
     assert store.pending([part]) == [store.Pending(part, [part.runs[place]])]
 
 
-def test_a_run_that_is_not_wanted_is_not_missing(tmp_path: Path):
-    """Its cell is repeated no more."""
-    parts = planned(tmp_path)
-    wanted = store.pending(parts, lambda part, run: part.round == 2 and run.batch_size == 8)
-    assert {(part.round, run.batch_size) for part, runs in wanted for run in runs} == {(2, 8)}
-    assert store.pending(parts, lambda part, run: False) == []
-
-
 def test_what_has_failed_before_is_tried_last(part: Part):
     """It may take the process of its part with it."""
     store.make_room(part.runs[0])

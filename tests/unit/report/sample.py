@@ -91,7 +91,6 @@ def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing
             baseline_slices=2, baseline_ran_s=1.0, served_slices=2, served_ran_s=3.0, ends_apart_s=0.2
         ),
         absent=pd.DataFrame(columns=list(layout.ABSENT_COLUMNS)),
-        looks=pd.DataFrame(columns=list(layout.LOOKS_COLUMNS)),
         wall=pd.DataFrame({"step": ["a", "b"], "wall_s": [20.0, 5.0], "timed_s": [20.0, 0.0]}),
         idle=pd.DataFrame(
             [("baseline", 4.0, 0.0, 1024.0), ("served", 10.0, 0.02, math.nan)], columns=list(layout.IDLE_COLUMNS)

@@ -11,8 +11,7 @@ from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.attribution import PARTS
 from servecost.report.computed import Computed
-from servecost.report.pairs import confidence
-from servecost.report.read.tables import DIRECT_CALLS_COLUMNS, ROW, RUN_CALLS_COLUMNS, Asked, Results
+from servecost.report.read.tables import DIRECT_CALLS_COLUMNS, ROW, RUN_CALLS_COLUMNS, Results
 from tests.unit.report.sample import SERVED, results
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
@@ -153,16 +152,6 @@ def test_what_an_arm_takes_besides_seconds():
     assert (one.baseline_cold_s, one.served_cold_s, one.baseline_start_s) == (0.4, 0.4, 2.0)
     assert one.server_memory_mib == 300
     assert one.mean_in_flight == 0.9
-
-
-def test_the_level_is_that_of_the_planned_looks():
-    """Higher than of one look, at any number of rounds; of an experiment that never stops early, 95 %."""
-    asked = Asked((6, 12, 30), 0.03)
-    assert confidence(asked, 6) == confidence(asked, 7) == confidence(asked, 30) > 0.95
-    assert confidence(Asked((), 0.03), 6) == confidence(Asked(), 2) == 0.95
-    wide, narrow = (row(summary(replace(results(), asked=each)), 1) for each in (Asked((2, 4, 8), 0.03), Asked()))
-    assert wide.overhead_s_half_width > narrow.overhead_s_half_width
-    assert wide.confidence > narrow.confidence
 
 
 def test_the_interval_is_students():

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     (pair_files.part_folder(tmp_path, first) / layout.COLD_CSV).write_text(
         "arm,batch_size,first_s,steady_s,calls\nbaseline,1,0.5,0.1,3\n"
     )
-    (tmp_path / layout.EXPERIMENT_JSON).write_text('{"rounds": {"least": 6, "most": 30}, "precision": 0.03}')
+    (tmp_path / layout.EXPERIMENT_JSON).write_text('{"rounds": 6, "precision": 0.03}')
     return tmp_path
 
 
@@ -69,11 +69,8 @@ def test_what_pairs_and_parts_keep_besides_is_read(folder: Path):
 
 
 def test_what_the_experiment_asks_of_its_intervals_is_read(folder: Path):
-    """When it looks, and for which precision; an experiment of fixed rounds never stops early."""
-    asked = results.read(folder).asked
-    assert (asked.looks[0], asked.looks[-1], asked.precision) == (6, 30, 0.03)
-    (folder / layout.EXPERIMENT_JSON).write_text('{"rounds": 6, "precision": 0.03}')
-    assert results.read(folder).asked == Asked((), 0.03)
+    """Its precision; without the file, nothing."""
+    assert results.read(folder).asked == Asked(0.03)
     (folder / layout.EXPERIMENT_JSON).unlink()
     assert results.read(folder).asked == Asked()
 
@@ -83,23 +80,6 @@ def test_what_the_experiment_fixed_is_read(folder: Path):
     content = {"system": {"s": {"A": "1"}}, "recipe": {"echo": {"examples": 5, "system": {"s": {"A": "2"}}}, "x": {}}}
     (folder / layout.EXPERIMENT_JSON).write_text(json.dumps(content))
     assert results.read(folder).asked.settings == (Setting("s", "", "A", "1"), Setting("s", "echo", "A", "2"))
-
-
-def test_rounds_after_a_stop_are_not_missing(folder: Path):
-    """A cell that stopped at a look has no more rounds; one that did not has all of them."""
-    rows = [(number, *row[1:]) for number in (1, 2, 3) for row in PLAN]
-    write_plan(folder, rows)
-    looked = [
-        ("echo", "other", 1, 1, 1, 0.1, 0),
-        ("echo", "other", 1, 1, 2, 0.01, 1),
-        ("echo", "null", 1, 1, 2, 0.1, 0),
-    ]
-    pd.DataFrame(looked, columns=list(layout.LOOKS_COLUMNS)).to_csv(folder / layout.LOOKS_CSV, index=False)
-    found = results.read(folder)
-    counts = found.plan.groupby(["system", "concurrency"])["round"].max()
-    assert counts.to_dict() == {("null", 1): 3, ("other", 1): 2, ("other", 2): 3}
-    assert len(found.served) == len(found.plan)
-    assert len(found.same) == 3
 
 
 def test_published_runs_that_were_allowed_to_differ_are_read_again(folder: Path, tmp_path: Path):

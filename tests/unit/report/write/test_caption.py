@@ -8,6 +8,7 @@ import pytest
 from servecost.report.computed import Computed
 from servecost.report.read.tables import Asked, Results, Setting
 from servecost.report.write.caption import caption, idleness, wall
+from tests.unit.report import sample
 from tests.unit.report.sample import LABEL, MACHINE, MADE_WITH, SYSTEM, made_with, results, same
 
 PLAN = results().plan
@@ -94,12 +95,15 @@ def test_variances_that_do_not_agree_are_not_shared(served):
     assert said in lines_of(results(served=served))
 
 
-def test_the_planned_looks_are_named():
-    """A reader has to know that a cell could stop early, and what that costs."""
-    asked = replace(results(), asked=Asked((2, 4), 0.03))
-    (line,) = (line for line in lines_of(asked) if line.startswith("A row stops"))
-    assert line.startswith("A row stops after 2, 4 rounds, once its interval is ±3.0 % or narrower; the level")
-    assert line.endswith("so that the looks together err in 5 %.")
+@pytest.mark.parametrize(("rounds", "is_odd"), [(1, False), (2, False), (3, True)])
+def test_an_odd_number_of_rounds_is_said(rounds, is_odd, monkeypatch):
+    """One arm has begun more often; a single round is no number of rounds to balance."""
+    numbers = range(1, rounds + 1)
+    monkeypatch.setattr(sample, "PLAN", [(number, *row[1:]) for number in numbers for row in sample.PLAN[:2]])
+    served = [(number, 8, users, 3.0) for number in numbers for users in (1, 4)]
+    found = results(served=served, baseline=[(number, 8, 1.0) for number in numbers], choices=[64] * rounds)
+    said = "An odd number of rounds: one arm began more often than the other."
+    assert (said in "\n".join(lines_of(found))) == is_odd
 
 
 def test_what_the_experiment_fixed_is_said():
