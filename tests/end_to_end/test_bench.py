@@ -157,7 +157,7 @@ def test_a_results_folder_of_another_experiment_is_not_touched(invoke: Command, 
     done = invoke("run", written(tmp_path, changed), "--out", out)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        f"error: {out} was made by a different experiment (examples, rounds differ); choose another with --out"
+        f"error: {out} was made by a different experiment (examples differ); choose another with --out"
     ]
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == content
 
