@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import click
 import pandas as pd
@@ -32,6 +31,7 @@ from servecost.core.recipe import ROOT, Recipe, load
 from servecost.report import overhead
 from servecost.report.read import results
 from servecost.statistics import paired
+from servecost.statistics.paired import Ratio
 
 DELAYS_MS = (5.0, 20.0, 50.0)
 DELAY_PART, DELAY_LEAST_MS = 0.01, 0.2
@@ -127,11 +127,11 @@ def delay(delay_ms: float, slice_s: float, rounds: int) -> Finding:
     found = found.sort_values("round")
     found_ms = 1000 * (found["served_s"] - found["instrument_s"]) / EXAMPLES  # one example in each request
     truths_ms = pd.Series(logged, index=found.index)
-    error, truth_ms = own_interval(found_ms - truths_ms), float(truths_ms.mean())
+    errors_ms, truth_ms = (found_ms - truths_ms).to_numpy(), float(truths_ms.mean())
     how = f"in slices of {slice_s:g} s" if slice_s else "undivided"
     tolerance_ms = max(DELAY_PART * truth_ms, DELAY_LEAST_MS)
     what = f"a request that takes {delay_ms:g} ms, ms, {how}, {rounds} rounds"
-    return Finding(what, truth_ms, truth_ms + error.mean, error.half_width, tolerance_ms, "{}.3f")
+    return Finding(what, truth_ms, truth_ms + errors_ms.mean(), paired.half_width(errors_ms), tolerance_ms, "{}.3f")
 
 
 def work(milliseconds: float, times_served: float) -> dict[str, str]:
@@ -156,9 +156,9 @@ def slower(rounds: int) -> Finding:
         rounds=rounds,
         environment={"DELAY_MS": "0", **work(SLOWER_MS, 1 + SLOWER)},
     )
-    interval = interval_of(experiment, load(str(WORKING)), Kind.PAIR)
+    found = ratio_of(experiment, load(str(WORKING)), Kind.PAIR)
     what = f"a predictor that is {SLOWER:.0%} slower when it is served, {rounds} rounds"
-    return Finding(what, SLOWER, interval.mean, interval.half_width, SLOWER_TOLERANCE, "{}.2%")
+    return Finding(what, SLOWER, found.value - 1, found.half_width, SLOWER_TOLERANCE, "{}.2%")
 
 
 def zero(recipe: str, rounds: int) -> Finding:
@@ -173,25 +173,21 @@ def zero(recipe: str, rounds: int) -> Finding:
         rounds=rounds,
         environment=quick.environment,
     )
-    interval = interval_of(experiment, load(recipe), Kind.SAME)
+    found = ratio_of(experiment, load(recipe), Kind.SAME)
     what = f"{recipe}: the baseline against itself, {rounds} rounds"
-    return Finding(what, 0.0, interval.mean, interval.half_width, ZERO_TOLERANCE, "{}.2%")
+    return Finding(what, 0.0, found.value - 1, found.half_width, ZERO_TOLERANCE, "{}.2%")
 
 
-def interval_of(experiment: Experiment, recipe: Recipe, kind: Kind) -> paired.Interval:
-    """Return the interval of the logarithm of served / baseline over an experiment's pairs of one kind."""
+def ratio_of(experiment: Experiment, recipe: Recipe, kind: Kind) -> Ratio:
+    """Return served / baseline, or the second run of a baseline / the first, over an experiment's pairs of one kind."""
     with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
         out = Path(name, "results")
         measure(experiment, recipe, out, {kind})
         found = results.read(out)
-        pairs = found.same if kind is Kind.SAME else overhead.pairs(found)
-        return own_interval(pairs["log_ratio"].dropna())
-
-
-def own_interval(values: Any) -> paired.Interval:
-    """Return the interval of values of one kind."""
-    listed = list(map(float, values))
-    return paired.interval(listed, paired.spreads({"": listed})[""])
+        if kind is Kind.SAME:
+            return paired.ratio(found.same["again_s"].to_numpy(), found.same["total_s"].to_numpy())
+        pairs = overhead.pairs(found)
+        return paired.ratio(pairs["served_s"].to_numpy(), pairs["baseline_s"].to_numpy())
 
 
 def measure(experiment: Experiment, recipe: Recipe, out: Path, kinds: set[Kind]) -> None:

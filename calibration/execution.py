@@ -20,7 +20,7 @@ from servecost.bench import experiment as experiments
 from servecost.bench.scripts import baseline_command
 from servecost.core import answers, csv_files, recipe
 from servecost.core.recipe import ROOT
-from servecost.report.overhead import half_width
+from servecost.statistics import paired
 
 EXECUTIONS = ("plain", "channels_last", "traced", "bfloat16")
 BATCH_SIZES = (1, 8, 64)
@@ -70,8 +70,9 @@ def has_answers_of_plain(execution: str, folder: Path) -> bool:
 def cell(timed: pd.DataFrame, execution: str, examples: int) -> str:
     """Return an execution's mean and, paired within a round, its ratio to plain, each with its interval."""
     by_round = timed.pivot_table(index="round", columns="execution", values="total_s")
-    own_ms, ratio = 1000 * by_round[execution] / examples, by_round[execution] / by_round[EXECUTIONS[0]]
-    spread = "" if execution == EXECUTIONS[0] else f"  ({ratio.mean():.2f} ± {half_width(ratio):.2f} ×)"
+    own_ms = 1000 * by_round[execution] / examples
+    ratio = paired.ratio(by_round[execution].to_numpy(), by_round[EXECUTIONS[0]].to_numpy())
+    spread = "" if execution == EXECUTIONS[0] else f"  ({ratio.value:.2f} ± {ratio.half_width:.2f} ×)"
     return f"{own_ms.mean():.1f}{spread}"
 
 

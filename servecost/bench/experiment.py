@@ -72,6 +72,8 @@ class Experiment(_Table):
         max_examples: upper limit when a cell needs extra examples to give every user a request; by default, no cell has
             extra examples.
         rounds: how often every cell is repeated, at most; an even number lets each arm begin as often as the other.
+        pairs: how many pairs a cell has in each round, with the same processes: the interval of an experiment of one
+            round is made of them.
         examples_total: as many rounds as give a cell so many examples in each arm suffice, but no fewer than
             LEAST_ROUNDS; by default, every cell has all rounds.
         precision: half the width of the 95 % interval, as a part of the larger arm's seconds, 0.03 for 3 %, that is
@@ -99,6 +101,7 @@ class Experiment(_Table):
     examples: Count
     max_examples: Count | None = None
     rounds: Count = 2
+    pairs: Count = 1
     examples_total: Count | None = None
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
     slice_s: Annotated[float, Field(ge=0)] = SLICE_S
@@ -136,7 +139,7 @@ class Experiment(_Table):
         total = self._own(recipe).examples_total or self.examples_total
         if total is None:
             return self.rounds
-        needed = -(-total // self.examples_of_cell(recipe, batch_size, concurrency))
+        needed = -(-total // (self.pairs * self.examples_of_cell(recipe, batch_size, concurrency)))
         return min(self.rounds, max(LEAST_ROUNDS, needed))
 
     def variables(self) -> dict[str, str]:

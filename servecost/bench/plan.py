@@ -70,7 +70,8 @@ def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out:
     folder = out / layout.round_folder(number) / recipe.name / system
     dice = random.Random(f"{experiment.seed}/{number}/{recipe.name}/{system}")
     runs = [
-        _cell(experiment, recipe, (batch_size, concurrency), folder, f"round {number}, {recipe.name} {system}")
+        _cell(experiment, recipe, (batch_size, concurrency), folder, f"round {number}, {recipe.name} {system}", pair)
+        for pair in range(1, experiment.pairs + 1)
         for batch_size in _shuffled(experiment.batch_sizes_of(recipe.name), dice)
         for concurrency in _shuffled(experiment.concurrencies_of(recipe.name), dice)
         if number <= experiment.rounds_of_cell(recipe.name, batch_size, concurrency)
@@ -80,37 +81,46 @@ def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out:
 
 
 def _same(experiment: Experiment, part: Part, out: Path) -> Part:
-    """Return the pair of a recipe's baseline with itself, at the middle one of its batch sizes."""
+    """Return the pairs of a recipe's baseline with itself in a round, at the middle one of its batch sizes."""
     recipe = part.recipe
     sizes = sorted(experiment.batch_sizes_of(recipe.name))
     batch_size = sizes[(len(sizes) - 1) // 2]
     folder = out / layout.round_folder(part.round) / recipe.name / layout.SAME
-    run = Run(
-        Kind.SAME,
-        f"round {part.round}, {recipe.name} baseline against itself, batch size {batch_size}",
-        f"{recipe.name} baseline",
-        folder / layout.cell_folder(batch_size, 0),
-        experiment.examples_of(recipe.name),
-        batch_size,
+    runs = tuple(
+        Run(
+            Kind.SAME,
+            f"round {part.round}, {recipe.name} baseline against itself, batch size {batch_size}{_pair(pair)}",
+            f"{recipe.name} baseline",
+            folder / layout.cell_folder(batch_size, 0, pair),
+            experiment.examples_of(recipe.name),
+            batch_size,
+            pair=pair,
+        )
+        for pair in range(1, experiment.pairs + 1)
     )
-    return Part(part.round, recipe, part.system, folder, folder / layout.EXPECTED_JSON, (run,))
+    return Part(part.round, recipe, part.system, folder, folder / layout.EXPECTED_JSON, runs)
+
+
+def _pair(number: int) -> str:
+    return f", pair {number}" if number > 1 else ""
 
 
 def _shuffled(numbers: list[int], dice: random.Random) -> list[int]:
     return dice.sample(numbers, len(numbers))
 
 
-def _cell(experiment: Experiment, recipe: Recipe, cell: tuple[int, int], folder: Path, name: str) -> Run:
-    """Return the pair of a cell (batch size, concurrency); ``name`` begins its label and ends in its system."""
+def _cell(experiment: Experiment, recipe: Recipe, cell: tuple[int, int], folder: Path, name: str, pair: int = 1) -> Run:
+    """Return a pair of a cell (batch size, concurrency); ``name`` begins its label and ends in its system."""
     batch_size, concurrency = cell
     return Run(
         Kind.PAIR,
-        f"{name}, batch size {batch_size} × {concurrency} users",
+        f"{name}, batch size {batch_size} × {concurrency} users{_pair(pair)}",
         f"{recipe.name} {name.rpartition(' ')[2]}",
-        folder / layout.cell_folder(batch_size, concurrency),
+        folder / layout.cell_folder(batch_size, concurrency, pair),
         experiment.examples_of_cell(recipe.name, batch_size, concurrency),
         batch_size,
         concurrency,
+        pair,
     )
 
 
@@ -161,7 +171,7 @@ def _rows(planned: list[Part]) -> Iterator[tuple[Any, ...]]:
         order = {run: place for place, run in enumerate(part.runs, start=first)}
         first += len(order)
         name, label = system_of(part), layout.SAME_LABEL if part.kind is Kind.SAME else systems.load(part.system).label
-        for run in sorted(part.runs, key=lambda run: (run.batch_size, run.concurrency)):
+        for run in sorted(part.runs, key=lambda run: (run.batch_size, run.concurrency, run.pair)):
             yield (
                 part.round,
                 part.recipe.name,
@@ -169,6 +179,7 @@ def _rows(planned: list[Part]) -> Iterator[tuple[Any, ...]]:
                 label,
                 run.batch_size,
                 run.concurrency,
+                run.pair,
                 run.examples,
                 order[run],
             )

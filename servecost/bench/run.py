@@ -27,6 +27,8 @@ from servecost.core.verdicts import IDLE_CPU_MAX, VALID, Verdict
 
 CPU_RESOLUTION_S = 0.05  # of a process's CPU time as the kernel reports it: some ticks of 10 ms
 
+PAIRS_APART = 10_000  # so that no pair has the lengths of another round's
+
 ArmsOf = Callable[[Part], AbstractContextManager[Arms]]
 
 
@@ -43,15 +45,16 @@ class Slicing:
     seed: int
 
     def first(self, part: Part, run: Run) -> str:
-        """Return the arm that begins: by chance in odd rounds, and the other one in even ones."""
-        begins = self._dice(part, run, (part.round + 1) // 2).random() < 0.5
-        return layout.BASELINE if begins == bool(part.round % 2) else layout.SERVED
+        """Return the arm that begins: by chance, and the other one in the next pair of the cell, or round."""
+        number = part.round + run.pair - 1
+        begins = self._dice(part, run, (number + 1) // 2).random() < 0.5
+        return layout.BASELINE if begins == bool(number % 2) else layout.SERVED
 
     def turns(self, part: Part, run: Run, expected_s: dict[str, float]) -> Turns:
         """Return the turns of a pair whose arms are expected to take so long."""
         first = self.first(part, run) if len(expected_s) > 1 else next(iter(expected_s))
         slice_s = self.slice_s if systems.load(part.system).can_be_stopped else 0.0
-        return Turns(slice_s, expected_s, first, self._dice(part, run, -part.round))
+        return Turns(slice_s, expected_s, first, self._dice(part, run, -part.round - PAIRS_APART * (run.pair - 1)))
 
     def _dice(self, part: Part, run: Run, number: int) -> random.Random:
         cell = part.recipe.name, plan.system_of(part), run.batch_size, run.concurrency

@@ -43,7 +43,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Run:
-    """One cell in one round, with both of its arms.
+    """One pair of a cell in one round, with both of its arms.
 
     Attributes:
         kind: what is timed.
@@ -53,6 +53,7 @@ class Run:
         examples: how many examples each arm has.
         batch_size: examples in one request, and of the direct call.
         concurrency: number of Locust users; 0 without any.
+        pair: its number among those of the cell in the round.
     """
 
     kind: Kind
@@ -62,6 +63,7 @@ class Run:
     examples: int
     batch_size: int
     concurrency: int = 0
+    pair: int = 1
 
     @property
     def unfinished_place(self) -> Path:

@@ -24,6 +24,7 @@ PLAN_COLUMNS = (
     "system_label",
     "batch_size",
     "concurrency",
+    "pair",  # its number in the round
     "examples",  # of each arm
     "order",  # the pair's place among all of the experiment's pairs
 )
@@ -133,6 +134,6 @@ def round_folder(number: int) -> str:
     return f"round-{number}"
 
 
-def cell_folder(batch_size: int, concurrency: int) -> str:
-    """Return the folder of a pair within its system's folder."""
-    return f"b{batch_size}-c{concurrency}"
+def cell_folder(batch_size: int, concurrency: int, pair: int = 1) -> str:
+    """Return the folder of a pair within its system's folder; ``pair``: its number in the round."""
+    return f"b{batch_size}-c{concurrency}" + (f"-p{pair}" if pair > 1 else "")

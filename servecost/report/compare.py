@@ -12,14 +12,13 @@ import numpy as np
 import pandas as pd
 
 from servecost.report import alike, choices, overhead
-from servecost.report.change import SEEN, Change, Finding, Values, changes, findings
+from servecost.report.change import SEEN, Change, Estimate, Finding, findings
 from servecost.report.metrics import METRICS
 from servecost.report.overhead import CONFIDENCE, KEY
 from servecost.report.read import results
 from servecost.report.read.tables import ROW
 from servecost.report.write import wording
 from servecost.report.write.numbers import with_interval
-from servecost.statistics import paired
 from servecost.statistics.multiple import ALPHA
 
 
@@ -65,12 +64,12 @@ class Side:
     """One of the two folders.
 
     Attributes:
-        logs: the logarithm of the metric in each round of each cell.
+        estimates: the metric in each cell that has a number.
         rules: why a cell has no number that counts, or nothing.
         chosen: what the system chose by itself in most of a cell's rounds, in words.
     """
 
-    logs: dict[Cell, Values]
+    estimates: dict[Cell, Estimate]
     rules: dict[Cell, str]
     chosen: dict[Cell, str]
 
@@ -80,9 +79,9 @@ class Side:
         pairs = overhead.pairs(found)
         rows = overhead.summary(pairs)
         chosen: Any = pairs.merge(choices.in_full(found.served), on=ROW).groupby(KEY, sort=False)["chosen"]
-        values: Any = pairs.assign(log=np.log(pairs[column])).dropna(subset=["log"]).groupby(KEY, sort=False)["log"]
+        valid: Any = pairs.dropna(subset=["ratio"]).groupby(KEY, sort=False)
         return cls(
-            logs={Cell(*key): np.asarray(own, dtype=float) for key, own in values},
+            estimates={Cell(*key): estimate(own, column) for key, own in valid},
             rules={Cell(*_key(row)): wording.verdict_of(row).word if row.rule else "" for row in rows.itertuples()},
             chosen={Cell(*key): str(own.mode().iloc[0]) for key, own in chosen},
         )
@@ -91,9 +90,13 @@ class Side:
         """Return why a cell has no number that counts, or nothing."""
         return self.rules.get(cell, wording.NOT_PLANNED)
 
-    def of_recipe(self, recipe: str) -> dict[Cell, Values]:
-        """Return the values of a recipe's cells that count."""
-        return {cell: own for cell, own in self.logs.items() if cell.recipe == recipe and not self.rule(cell)}
+
+def estimate(rounds: pd.DataFrame, column: str) -> Estimate:
+    """Return what the rounds of a cell, or the pairs of its only one, say of a column of ``overhead.pairs``."""
+    rounds = overhead.units(rounds)
+    if column == "ratio":
+        return Estimate.of_ratio(rounds["served_s"].to_numpy(), rounds["baseline_s"].to_numpy())
+    return Estimate.of_mean(rounds[column].to_numpy())
 
 
 def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[str]) -> Comparison:
@@ -110,7 +113,7 @@ def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[s
     otherwise = {cell: choice for cell in cells if (choice := _chosen_otherwise(cell, sides))}
     changed = {cell: change for cell, change in _changes(sides).items() if cell not in otherwise}
     said = dict(zip(changed, findings(list(changed.values()), fail_over), strict=True))
-    notes = [f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.", *_notes(changed, fail_over)]
+    notes = [f"A: {a}; B: {b}. {meaning[0].upper()}{meaning[1:]}.", *_notes(fail_over)]
     if unlike:
         notes.append(f"Compared although these differ: {', '.join(unlike)}.")
     return Comparison(
@@ -146,12 +149,10 @@ def _chosen_otherwise(cell: Cell, sides: Sequence[Side]) -> str:
 
 
 def _changes(sides: Sequence[Side]) -> dict[Cell, Change]:
-    """Return the change of each cell that has a number in both folders, in the order of the first."""
-    recipes = dict.fromkeys(cell.recipe for cell in sides[0].logs)
-    found: dict[Cell, Change] = {}
-    for recipe in recipes:
-        found |= changes(*(side.of_recipe(recipe) for side in sides))
-    return found
+    """Return the change of each cell that has a number that counts in both folders, in the order of the first."""
+    a, b = sides
+    both = [cell for cell in a.estimates if cell in b.estimates and not (a.rule(cell) or b.rule(cell))]
+    return {cell: Change.between(a.estimates[cell], b.estimates[cell]) for cell in both}
 
 
 def _row(cell: Cell, sides: Sequence[Side], change: Change | None, finding: Finding | None) -> dict[str, str]:
@@ -160,28 +161,21 @@ def _row(cell: Cell, sides: Sequence[Side], change: Change | None, finding: Find
         "System": cell.system_label,
         "Batch Size": str(cell.batch_size),
         "Req Concurrency": str(cell.concurrency),
-        **{name: side.rule(cell) or _mean(side.logs[cell]) for name, side in zip("AB", sides, strict=True)},
+        **{name: side.rule(cell) or _number(side.estimates[cell]) for name, side in zip("AB", sides, strict=True)},
         "Change": str(change or wording.NOT_PLANNED),
         "Finding": finding or wording.NOT_PLANNED,
     }
 
 
-def _mean(logs: Values) -> str:
-    """Return the geometric mean of some rounds with the interval that they alone give."""
-    (spread,) = paired.spreads({0: logs.tolist()}).values()
-    own = paired.interval(logs.tolist(), spread, CONFIDENCE)
-    return with_interval(float(np.exp(own.mean)), float(np.exp(own.high) - np.exp(own.low)) / 2)
+def _number(found: Estimate) -> str:
+    return with_interval(found.value, found.half_width)
 
 
-def _notes(changed: dict[Cell, Change], fail_over: float) -> Iterator[str]:
+def _notes(fail_over: float) -> Iterator[str]:
     yield (
-        f"A and B: geometric mean ± half the width of its {CONFIDENCE:.0%} interval over rounds. Change: by the "
-        f"geometric means, with its {CONFIDENCE:.0%} interval for this cell alone (Student's t)."
+        f"A and B: mean ± half the width of its {CONFIDENCE:.0%} interval over rounds. Change: with its "
+        f"{CONFIDENCE:.0%} interval for this cell alone (Welch's t)."
     )
-    shared = dict.fromkeys(cell.recipe for cell, change in changed.items() if change.spread.is_pooled)
-    if shared:
-        recipes = ", ".join(shared)
-        yield f"All cells of {recipes} share one spread between rounds: their variances agree (Bartlett's test)."
     yield (
         f"Finding: the chance that any cell of the table is called worse (by more than {fail_over:.1%}) and is not is "
         f"{ALPHA:.0%} at most, and likewise for better (Holm). Undecided: an increase of {SEEN:.0%} beyond what is "

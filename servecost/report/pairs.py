@@ -5,7 +5,6 @@ Owns the pairs. How the rounds of a cell become one row is ``overhead``'s; the u
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from servecost.core.overhead import EXAMPLES, overhead_s, per_examples
@@ -23,7 +22,7 @@ MEANS = [
     *("overhead_per_request_ms", "instrument_s", "instrument_requests", "calls", "inputs_per_call", "mean_in_flight"),
     *("cpu_overhead_s", *USED, *COLD),
 ]
-NUMBERS = [*ARMS, "log_ratio", "overhead_s", "ratio", *PARTS, *MEANS]
+NUMBERS = [*ARMS, "overhead_s", "ratio", *PARTS, *MEANS]
 
 
 def pairs(results: Results) -> pd.DataFrame:
@@ -31,7 +30,7 @@ def pairs(results: Results) -> pd.DataFrame:
 
     Columns: those of the plan; ``choice`` of the system (``choices``); ``requests`` of the served run; ``baseline_s``,
     ``served_s``, ``overhead_s`` and its parts ``call_pattern_s``, ``contention_s``, ``serving_path_s``, all per 10,000
-    examples; ``log_ratio`` (the logarithm of served / baseline) and ``ratio``; ``overhead_per_request_ms``;
+    examples; ``ratio``, served / baseline; ``overhead_per_request_ms``;
     ``instrument_s``, the seconds of the same requests on the null system, if ``instrument_requests``, that were made
     there, are enough to tell; ``calls`` per 10,000 examples and ``inputs_per_call``; ``mean_in_flight``;
     ``baseline_cpu_s``, ``server_cpu_s`` and their difference ``cpu_overhead_s``, seconds of CPU per 10,000 examples;
@@ -51,7 +50,6 @@ def pairs(results: Results) -> pd.DataFrame:
     merged = _with_parts(merged, results)
     merged["overhead_s"] = overhead_s(merged["served_s"], merged["baseline_s"])
     merged["ratio"] = merged["served_s"] / merged["baseline_s"]
-    merged["log_ratio"] = np.log(merged["ratio"])
     merged["overhead_per_request_ms"] = per_request_ms(merged["overhead_s"], merged)
     merged = _with_shares(merged, results)
     columns = [*results.plan.columns, "choice", "requests", *NUMBERS, *VERDICT]

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from servecost.report.overhead import CONFIDENCE
 from servecost.statistics import paired
 
 
@@ -32,9 +31,7 @@ class Resolution(NamedTuple):
 
 def of_baseline(same: pd.DataFrame) -> Iterator[Resolution]:
     """Yield the resolution at each recipe and batch size that has a valid pair of the baseline with itself."""
-    for (recipe, batch_size), own in same.dropna(subset=["log_ratio"]).groupby(["recipe", "batch_size"], sort=False):
-        values = [float(value) for value in own["log_ratio"]]
-        (spread,) = paired.spreads({0: values}).values()
-        found = paired.interval(values, spread, CONFIDENCE)
-        by, half_width = paired.seconds(1.0, found)
-        yield Resolution(str(recipe), int(str(batch_size)), by, half_width, len(values))
+    valid = same[same["rule"] == ""]
+    for (recipe, batch_size), own in valid.groupby(["recipe", "batch_size"], sort=False):
+        found = paired.ratio(own["again_s"].to_numpy(float), own["total_s"].to_numpy(float))
+        yield Resolution(str(recipe), int(str(batch_size)), found.value - 1, found.half_width, found.pairs)

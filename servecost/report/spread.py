@@ -7,6 +7,7 @@ Owns which pairs are compared: those of the cells and rounds that all have a num
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from servecost.statistics.variance import Split, split
@@ -32,7 +33,7 @@ def origins(paired: pd.DataFrame) -> Iterator[Origin]:
     ``paired``: the table of ``servecost.report.pairs``.
     """
     for (recipe, label), own in paired.groupby(["recipe", "system_label"], sort=False):
-        cells = own.pivot(index=["batch_size", "concurrency", "choice"], columns="round", values="log_ratio")
-        parts = split(cells.dropna(how="all").dropna(axis="columns").to_numpy())
+        cells = own.pivot_table(index=["batch_size", "concurrency", "choice"], columns="round", values="ratio")
+        parts = split(np.log(cells.dropna(how="all").dropna(axis="columns").to_numpy()))
         if parts.advice is not None:
             yield Origin(str(recipe), str(label), parts)

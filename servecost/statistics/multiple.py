@@ -34,13 +34,13 @@ def detectable(standard_error: float, df: float, alpha: float, power: float = PO
     return float(special.stdtrit(df, 1 - alpha) + special.stdtrit(df, power)) * standard_error
 
 
-def rounds_needed(sd: float, effect: float, alpha: float = ALPHA, power: float = POWER, cells: int = 1) -> int | None:
+def rounds_needed(sd: float, effect: float, alpha: float = ALPHA, power: float = POWER) -> int | None:
     """Return how many rounds each of two results needs for an effect to be found with a chance of ``power``.
 
-    An even number. ``sd`` is that between rounds, which ``cells`` cells share, and ``effect`` is in the same unit: a
-    difference of logarithms. None if that is not known, or if it is more rounds than anybody would make.
+    An even number. ``sd`` is that between rounds, and ``effect`` is in the same unit: a difference of logarithms. None
+    if that is not known, or if it is more rounds than anybody would make.
     """
     if not (isfinite(sd) and 0 < effect < inf):
         return None
     wanted = range(2, MOST_ROUNDS, 2)
-    return next((n for n in wanted if detectable(sd * sqrt(2 / n), 2 * cells * (n - 1), alpha, power) <= effect), None)
+    return next((n for n in wanted if detectable(sd * sqrt(2 / n), 2 * (n - 1), alpha, power) <= effect), None)

@@ -109,7 +109,7 @@ def test_a_folder_of_any_name_is_found_copied_and_reported(tmp_path_factory: pyt
     assert recipe_files.digest(copy).hexdigest() == recipe_files.digest(folder).hexdigest()
     out = place / "results"
     out.mkdir()
-    (row,) = write_plan(out, [(1, name, "null", "null system", 1, 1, 10, 1)]).itertuples()
+    (row,) = write_plan(out, [(1, name, "null", "null system", 1, 1, 1, 10, 1)]).itertuples()
     own = pair_files.pair_folder(out, row)
     write_pair(own, row, 0.5, {})
     found = results.read(out)

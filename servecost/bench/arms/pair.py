@@ -83,6 +83,7 @@ class Arms:
             resources={name: value for each in timed.values() for name, value in each.resources.items()},
             batch_size=run.batch_size,
             concurrency=run.concurrency,
+            pair=run.pair,
             examples=run.examples,
             verdict=asdict(verdict),
         )

@@ -65,7 +65,7 @@ def part_folder(folder: Path, row: Any) -> Path:
 
 def pair_folder(folder: Path, row: Any) -> Path:
     """Return the folder of a planned pair within a results folder."""
-    return part_folder(folder, row) / layout.cell_folder(row.batch_size, row.concurrency)
+    return part_folder(folder, row) / layout.cell_folder(row.batch_size, row.concurrency, row.pair)
 
 
 def pair(folder: Path, row: Any) -> PairFound:

@@ -4,7 +4,6 @@ Owns the way from files to tables. What one pair's files say of it is read by ``
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +114,8 @@ def served_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def _same(folder: Path, row: Any) -> tuple[Any, ...]:
     verdict, total_s, again_s = pair_files.same(folder, row)
-    log_ratio = log(again_s / total_s) if verdict.is_valid else float("nan")
-    key = row.round, row.recipe, row.batch_size, row.examples
-    return (*key, total_s, again_s, log_ratio, verdict.rule, verdict.reason)
+    key = row.round, row.recipe, row.batch_size, row.pair, row.examples
+    return (*key, total_s, again_s, verdict.rule, verdict.reason)
 
 
 def direct_calls(own: Path) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from servecost.core import csv_files, layout
 from servecost.report.read.made_with import MadeWith
 
 PART = ["round", "recipe", "system"]
-ROW = [*PART, "batch_size", "concurrency"]
+ROW = [*PART, "batch_size", "concurrency", "pair"]
 CELL = ["recipe", "system", "batch_size", "concurrency"]
 VERDICT = ["rule", "reason"]
 NAMES = ["recipe", "system", "system_label", "arm", "stage", "step"]
@@ -37,7 +37,7 @@ DIRECT_CALLS_COLUMNS = [*ROW, "call_batch_size", "inputs", "call_s", "reference_
 RESPONSE_TIMES_COLUMNS = [*CELL, *QUANTILES, "requests"]
 STAGES_COLUMNS = [*CELL, "stage", *QUANTILES, "requests"]
 INSTRUMENT_COLUMNS = [*CELL, "request_s", "requests"]
-SAME_COLUMNS = ["round", "recipe", "batch_size", "examples", "total_s", "again_s", "log_ratio", *VERDICT]
+SAME_COLUMNS = ["round", "recipe", "batch_size", "pair", "examples", "total_s", "again_s", *VERDICT]
 COLD_COLUMNS = [*PART, *layout.COLD_COLUMNS]
 SLICES_COLUMNS = [*ROW, "baseline_slices", "baseline_ran_s", "served_slices", "served_ran_s", "ends_apart_s"]
 WITHDRAWN_KEY = ["recipe", "batch_size"]

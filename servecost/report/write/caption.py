@@ -40,7 +40,6 @@ def caption(numbers: Computed, has_intervals: bool = True) -> str:
     lines = [
         _units(plan),
         _rounds(summary, has_intervals),
-        *_spreads(summary),
         *_origins(numbers),
         *_fixed(found.asked),
     ]
@@ -107,39 +106,31 @@ def _cells_with_more(more: pd.DataFrame) -> Iterator[str]:
 
 
 def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:
-    """Return of how many rounds a row is the mean, how many examples these are, and what stands after ±."""
-    rounds = summary["rounds_planned"]
-    mean = f"the geometric mean of {_range(rounds)} rounds" if rounds.max() > 1 else "of one round"
+    """Return of how many rounds and pairs a row is the mean, how many examples these are, and what stands after ±."""
+    rounds, pairs = summary["rounds_planned"], summary["pairs_planned"]
+    mean = _mean_of(rounds, pairs)
     is_known = summary["overhead_s_half_width"].notna().any()
     odd = " An odd number of rounds: one arm began more often than the other." if (rounds[rounds > 1] % 2).any() else ""
     interval = f", ± half the width of its {percent(CONFIDENCE, 0)} interval" if is_known and has_intervals else ""
     return (
-        f"Each row is {mean}, {_range(rounds * summary['examples'])} examples in each arm{interval}; difference and "
-        f"ratio are one estimate, paired within a round.{'' if is_known else ' There is no interval.'}{odd}"
+        f"Each row is {mean}, {_range(pairs * summary['examples'])} examples in each arm{interval}; difference and "
+        f"ratio are one estimate, from pairs.{'' if is_known else ' There is no interval.'}{odd}"
     )
+
+
+def _mean_of(rounds: "pd.Series[int]", pairs: "pd.Series[int]") -> str:
+    """Return what a row is the mean of."""
+    if rounds.max() > 1:
+        each = f", each of {_range(pairs // rounds)} pairs" if (pairs > rounds).any() else ""
+        return f"the mean of {_range(rounds)} rounds{each}"
+    if pairs.max() > 1:
+        return f"the mean of {_range(pairs)} pairs of one round (what a restart changes is not in the interval)"
+    return "of one round"
 
 
 def _range(numbers: "pd.Series[int]") -> str:
     least, most = numbers.min(), numbers.max()
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
-
-
-def _spreads(summary: pd.DataFrame) -> Iterator[str]:
-    """Yield for each recipe whether its rows share the spread between rounds that their intervals are made of."""
-    known = summary.dropna(subset=["sd"])
-    for (recipe, label), own in known.groupby(["recipe", "system_label"], sort=False):
-        name = _cells(summary, recipe, label)
-        sd = f"sd {percent(own['sd'].iloc[0])} of served / baseline"
-        if own["is_pooled"].all():
-            yield (
-                f"Spread between rounds, {name}: shared by its rows, whose variances agree "
-                f"({sd}, {own['df'].iloc[0]:.0f} degrees of freedom)."
-            )
-        else:
-            yield (
-                f"Spread between rounds, {name}: each row's own, as their variances do not agree "
-                f"(sd {percent(own['sd'].min())} to {percent(own['sd'].max())})."
-            )
 
 
 def _cells(summary: pd.DataFrame, recipe: object, label: object) -> str:

@@ -45,9 +45,9 @@ def _notes(summary: pd.DataFrame, precision: float | None) -> Iterator[str]:
     if len(closed):
         named = _named(closed, lambda row: f"{name_of(row)}: {number(row.reconnections)} a run")
         yield f"Connections that the server had closed were opened anew, within the served seconds, in {named}."
-    wide = valid[valid["log_ratio_half_width"] > precision] if precision else valid[:0]
+    wide = valid[valid["relative_half_width"] > precision] if precision else valid[:0]
     if len(wide):
-        named = _named(wide, lambda row: f"{name_of(row)}: ±{percent(row.log_ratio_half_width)}")
+        named = _named(wide, lambda row: f"{name_of(row)}: ±{percent(row.relative_half_width)}")
         asked = percent(precision or 0)
         yield f"noise: the interval is wider than the ±{asked} that the experiment asks for in {named}."
 

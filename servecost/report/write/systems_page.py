@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from string import Template
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from servecost.core import recipe as recipes
@@ -103,22 +102,13 @@ def _cell(cells: pd.DataFrame) -> pd.DataFrame:
     valid = cells[(cells["rule"] == "") & cells["overhead_per_request_ms"].notna()]
     is_work = has_work(cells)
     rows = []
-    for place, group in enumerate(
-        systems.groups(with_log_served(valid), "log_ratio" if is_work else LOG_SERVED), start=1
-    ):
+    for place, group in enumerate(systems.groups(valid, "ratio" if is_work else "served_s"), start=1):
         rows += [(str(place), *_numbers(row, is_work)) for row in group.itertuples()]
     ratio = ["Served ÷ direct"] if is_work else []
     parts = ["Call pattern, ms", "Contention, ms", "Serving path, ms"]
     return pd.DataFrame(
         rows, columns=["Group", "System", *ratio, "Overhead, ms per request", *parts, "Inputs per call"]
     )
-
-
-def with_log_served(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with the logarithm of the served seconds, and half the width of its interval."""
-    served = rows["served_s"].astype(float)
-    half_width = np.arcsinh(rows["served_s_half_width"].astype(float) / served)
-    return rows.assign(**{LOG_SERVED: np.log(served), f"{LOG_SERVED}_half_width": half_width})
 
 
 def _numbers(row: Any, is_work: bool) -> tuple[str, ...]:
@@ -143,7 +133,7 @@ def _request_ms(row: Any) -> str:
 
 
 def _between(value: float, low: float, high: float, in_words: Callable[[float], str]) -> str:
-    """Return a number with its interval, which on a logarithmic scale reaches further up than down."""
+    """Return a number with the ends of its interval."""
     return in_words(value) if pd.isna(low) else f"{in_words(value)} ({in_words(low)} to {in_words(high)})"
 
 

@@ -43,11 +43,12 @@ def _seconds(row: Any, arm: str) -> str:
 
 def _overhead(row: Any) -> str:
     """Return an overhead with its ratio; the ends of its interval if it is undecided; and what is not as planned."""
-    if not row.rounds:
+    if not row.pairs:
         return _absent(row)
     value = _undecided(row) if row.claim == UNDECIDED else _decided(row)
-    if row.rounds < row.rounds_planned:
-        return f"{value} ({row.rounds} of {row.rounds_planned} rounds)"
+    if row.pairs < row.pairs_planned:
+        units = "rounds" if row.pairs_planned == row.rounds_planned else "pairs"
+        return f"{value} ({row.pairs} of {row.pairs_planned} {units})"
     return f"{value} {verdict_of(row).word}" if row.rule else value
 
 

@@ -109,6 +109,16 @@ def test_a_cell_has_no_further_rounds_than_its_examples_take(tmp_path: Path):
     assert [part.round for part in of_kind(parts, Kind.SAME)] == [1, 2, 3, 4, 5]
 
 
+def test_a_cell_may_have_several_pairs_in_a_round(tmp_path: Path):
+    """Each has a place and a label of its own, and all cells have theirs before the next pair of any."""
+    parts = planned(tmp_path, rounds=1, pairs=3)
+    (cells,), (same,) = (of_kind(parts, kind) for kind in (Kind.PAIR, Kind.SAME))
+    assert [run.pair for run in cells.runs] == [1] * 4 + [2] * 4 + [3] * 4
+    assert len({run.place for run in cells.runs}) == len({run.label for run in cells.runs}) == 12
+    assert [run.place.name for run in same.runs] == ["b1-c0", "b1-c0-p2", "b1-c0-p3"]
+    assert sum(len(part.runs) for part in of_kind(parts, Kind.LOAD)) == 4
+
+
 def test_every_system_has_a_part_in_every_round(tmp_path: Path):
     """Each has files and answers of its own, below the round and the recipe."""
     names = systems.available()[:2]

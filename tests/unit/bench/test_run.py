@@ -110,6 +110,16 @@ def test_another_arm_begins_in_the_other_round_of_two_in_every_cell(tmp_path: Pa
     assert 0.3 < odd.count(layout.BASELINE) / len(odd) < 0.7
 
 
+def test_another_arm_begins_in_the_next_pair_of_a_cell(tmp_path: Path):
+    """So that orders balance within a round, too."""
+    by_cell: dict[tuple[int, int], list[str]] = {}
+    for part in of_kind(planned(tmp_path, rounds=1, pairs=4), Kind.PAIR):
+        for run in part.runs:
+            by_cell.setdefault((run.batch_size, run.concurrency), []).append(SLICING.first(part, run))
+    for first in by_cell.values():
+        assert {first.count(arm) for arm in BOTH} == {2}
+
+
 def test_the_seed_decides_which_arm_begins_and_how_long_slices_are(tmp_path: Path):
     """The same seed gives the same slices again."""
     part, run = one_pair(tmp_path)

@@ -41,4 +41,4 @@ def test_the_baselines_pair_with_itself_is_no_systems():
 def test_folders_are_named_by_round_and_cell():
     """Nobody who knows a cell has to search for it."""
     assert (layout.round_folder(3), layout.cell_folder(8, 32)) == ("round-3", "b8-c32")
-    assert layout.cell_folder(8, 0) == "b8-c0"
+    assert (layout.cell_folder(8, 0), layout.cell_folder(8, 32, 2)) == ("b8-c0", "b8-c32-p2")

@@ -16,12 +16,12 @@ from servecost.report.read.tables import Asked, Results
 
 SYSTEM, LABEL = "fastdeploy", "fastDeploy"
 PLAN = [
-    (1, "echo", SYSTEM, LABEL, 8, 1, 1000, 1),
-    (1, "echo", SYSTEM, LABEL, 8, 4, 1000, 2),
-    (2, "echo", SYSTEM, LABEL, 8, 1, 1000, 3),
-    (2, "echo", SYSTEM, LABEL, 8, 4, 1000, 4),
+    (1, "echo", SYSTEM, LABEL, 8, 1, 1, 1000, 1),
+    (1, "echo", SYSTEM, LABEL, 8, 4, 1, 1000, 2),
+    (2, "echo", SYSTEM, LABEL, 8, 1, 1, 1000, 3),
+    (2, "echo", SYSTEM, LABEL, 8, 4, 1, 1000, 4),
 ]
-SERVED = [(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 5.0), (2, 8, 4, 2.5)]
+SERVED = [(1, 8, 1, 3.0), (1, 8, 4, 1.5), (2, 8, 1, 5.9), (2, 8, 4, 2.5)]
 BASELINE = [(1, 8, 1.0), (2, 8, 2.0)]
 SAME = [(1, 1.0, 1.02), (2, 1.0, 0.99)]
 KEY = ["round", "batch_size", "concurrency"]
@@ -56,7 +56,7 @@ MADE_WITH = made_with({("echo", SYSTEM): STACK})
 def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing", choices: Any = (64, 64)) -> Results:
     """Return results in which a pair that lacks a run has broken a rule; ``choices``: the system's in each round."""
     plan = pd.DataFrame(PLAN, columns=list(PLAN_COLUMNS))
-    both = plan[[*KEY, "recipe", "system", "examples"]].merge(
+    both = plan[[*KEY, "recipe", "system", "pair", "examples"]].merge(
         pd.DataFrame(served, columns=[*KEY, "total_s"]).astype({"total_s": float}), how="left", on=KEY
     )
     direct = pd.DataFrame(baseline, columns=["round", "batch_size", "baseline_s"]).astype({"baseline_s": float})
@@ -104,7 +104,7 @@ def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing
 
 def same(*rows: tuple[int, float, float]) -> pd.DataFrame:
     """Return pairs of the baseline with itself: round, and the seconds of both runs."""
-    found = [(number, "echo", 8, 1000, first, again, math.log(again / first), "", "") for number, first, again in rows]
+    found = [(number, "echo", 8, 1, 1000, first, again, "", "") for number, first, again in rows]
     return pd.DataFrame(found, columns=tables.SAME_COLUMNS)
 
 

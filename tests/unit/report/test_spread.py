@@ -1,5 +1,6 @@
 """Where the spread between rounds comes from, read off the pairs of a recipe."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -12,7 +13,7 @@ ROUNDS = range(1, variance.LEAST_ROUNDS + 1)
 def paired(*rows: tuple[str, int, int, float]) -> pd.DataFrame:
     """Return pairs: recipe, batch size, round and log ratio."""
     table = pd.DataFrame(rows, columns=["recipe", "batch_size", "round", "log_ratio"])
-    return table.assign(system_label="S", concurrency=1, choice="")
+    return table.assign(system_label="S", concurrency=1, choice="", ratio=np.exp(table["log_ratio"]))
 
 
 def test_each_recipe_has_its_own():

@@ -10,7 +10,7 @@ from servecost.report import systems
 
 
 def rows(*numbers: tuple[str, float, float]) -> pd.DataFrame:
-    return pd.DataFrame(numbers, columns=["system_label", "log_ratio", "log_ratio_half_width"])
+    return pd.DataFrame(numbers, columns=["system_label", "ratio", "ratio_half_width"])
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_systems_that_do_not_differ_stand_together_by_name(
     numbers: list[tuple[str, float, float]], grouped: list[list[str]]
 ):
     """The first of a group differs from the first of the group before; without an interval nothing is known."""
-    found = systems.groups(rows(*numbers), "log_ratio")
+    found = systems.groups(rows(*numbers), "ratio")
     assert [list(group["system_label"]) for group in found] == grouped
 
 

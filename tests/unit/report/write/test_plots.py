@@ -24,7 +24,7 @@ def test_an_undecided_overhead_is_drawn_empty_and_without_its_number():
     summary = overhead.summary(overhead.pairs(results()))
     (axes,) = plots.overhead_per_request(summary.assign(claim=["slower", "undecided"])).axes
     assert [bool(patch.get_fill()) and patch.get_facecolor() != (0, 0, 0, 0) for patch in axes.patches] == [True, False]
-    assert [text.get_text() for text in axes.texts] == ["+19.7"]
+    assert [text.get_text() for text in axes.texts] == ["+23.6"]
 
 
 def test_marks_have_the_intervals_of_their_numbers():

@@ -24,13 +24,13 @@ def test_a_pair_that_is_missing_everywhere_prints_as_missing():
 def test_an_undecided_row_shows_its_interval_and_no_claim():
     """A decided one its number, with the ratio."""
     table = wording.published_table(summary())
-    assert list(table["Overhead"]) == ["+24.6 ± 15.6 (2.74 ×)", "−1.06 to +14.5, undecided"]
+    assert list(table["Overhead"]) == ["+29.5 ± 4.24 (2.97 ×)", "−16.2 to +26.2, undecided"]
     assert list(wording.published_table(summary(), has_intervals=False)["Overhead"]) == [
-        "+24.6 (2.74 ×)",
-        "−1.06 to +14.5, undecided",
+        "+29.5 (2.97 ×)",
+        "−16.2 to +26.2, undecided",
     ]
     equal = summary().assign(claim="equal")
-    assert wording.published_table(equal)["Overhead"][0] == "+24.6 ± 15.6 (2.74 ×), equal"
+    assert wording.published_table(equal)["Overhead"][0] == "+29.5 ± 4.24 (2.97 ×), equal"
 
 
 def test_a_run_that_broke_a_rule_prints_as_such():
@@ -73,8 +73,8 @@ def test_the_overhead_per_request_is_a_table_of_concurrencies():
     assert wording.per_request_table(summary()).to_dict("list") == {
         "Recipe": ["echo"],
         "Batch Size": [8],
-        "1 concurrent": ["+19.7 ± 12.5"],
-        "4 concurrent": ["+4.18 ± 6.23, undecided"],
+        "1 concurrent": ["+23.6 ± 3.39"],
+        "4 concurrent": ["+4.00 ± 16.9, undecided"],
     }
 
 
@@ -84,8 +84,8 @@ def test_a_cell_that_is_not_planned_is_not_missing():
     other = own[own["concurrency"] == 4].assign(label="other", batch_size=64)
     table = wording.per_request_table(pd.concat([own, other]))
     assert table.to_numpy().tolist() == [
-        ["echo", 8, "+19.7 ± 12.5", "+4.18 ± 6.23, undecided"],
-        ["other", 64, "–", "+4.18 ± 6.23, undecided"],
+        ["echo", 8, "+23.6 ± 3.39", "+4.00 ± 16.9, undecided"],
+        ["other", 64, "–", "+4.00 ± 16.9, undecided"],
     ]
 
 
