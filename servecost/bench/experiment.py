@@ -56,6 +56,7 @@ class Overrides(_Table):
     concurrencies: Counts | None = None
     examples: Count | None = None
     max_examples: Count | None = None
+    min_requests: Count | None = None
     examples_total: Count | None = None
     system: dict[str, dict[str, str]] = {}
 
@@ -69,8 +70,9 @@ class Experiment(_Table):
         batch_sizes: examples in one request; for the baseline, the ``batch_size`` of the predictor call.
         concurrencies: numbers of Locust users.
         examples: examples in each arm of a pair.
-        max_examples: upper limit when a cell needs extra examples to give every user a request; by default, no cell has
-            extra examples.
+        max_examples: upper limit when a cell needs extra examples (``min_requests``, or a request for every user);
+            by default, no cell has extra examples.
+        min_requests: how many requests a run has at least: large batches of a fast recipe would be over in no time.
         rounds: how often every cell is repeated, at most; an even number lets each arm begin as often as the other.
         pairs: how many pairs a cell has in each round, with the same processes: the interval of an experiment of one
             round is made of them.
@@ -100,6 +102,7 @@ class Experiment(_Table):
     concurrencies: Counts
     examples: Count
     max_examples: Count | None = None
+    min_requests: Count = 1
     rounds: Count = 2
     pairs: Count = 1
     examples_total: Count | None = None
@@ -129,9 +132,11 @@ class Experiment(_Table):
         return self._own(recipe).examples or self.examples
 
     def examples_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:
-        """Return the examples in each arm of a cell's pair: extra ones if that gives every user a request."""
-        examples, in_flight = self.examples_of(recipe), batch_size * concurrency
-        most = self._own(recipe).max_examples or self.max_examples or examples
+        """Return the examples in each arm of a cell's pair: extra ones for all requests that it needs, if it may."""
+        own, examples = self._own(recipe), self.examples_of(recipe)
+        most = own.max_examples or self.max_examples or examples
+        in_flight, needed = batch_size * concurrency, batch_size * (own.min_requests or self.min_requests)
+        examples = max(examples, min(needed, most))
         return in_flight if examples < in_flight <= most else examples
 
     def rounds_of_cell(self, recipe: str, batch_size: int, concurrency: int) -> int:

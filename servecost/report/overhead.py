@@ -148,9 +148,10 @@ def row_verdict(own: pd.DataFrame) -> Verdict:
     if len(broken):
         first = min(broken.itertuples(), key=lambda run: run.rule == MISSING)
         return Verdict(str(first.rule), f"round {first.round}: {first.reason}")
+    rounds = own.groupby("round")[ARMS].mean()
     for arm in ARMS:
-        least, most = own[arm].min(), own[arm].max()
-        if most > SPREAD_MAX * least and most - least > NEGLIGIBLE * own["served_s"].mean():
+        least, most = rounds[arm].min(), rounds[arm].max()
+        if most > SPREAD_MAX * least and most - least > NEGLIGIBLE * rounds["served_s"].mean():
             name = arm.removesuffix("_s")
             return Verdict("spread", f"the slowest round of {name} took {most / least:.1f} × the fastest")
     return VALID

@@ -14,6 +14,7 @@ from servecost.core.recipe import ROOT
 from servecost.report import overhead
 from servecost.report.read import published, results
 from servecost.report.write import publish
+from tests import recompute
 from tests.support import Command
 
 PUBLISHED = ROOT / "docs" / "results" / "page"
@@ -54,6 +55,11 @@ def test_a_report_has_the_table_in_three_forms_and_the_plots(command: Command, f
         assert line in html
     for name in ("served-against-baseline", "overhead-per-request", "where-the-seconds-go"):
         assert (folder / f"fastdeploy-{name}.png").stat().st_size > 10_000
+
+
+def test_the_table_is_what_the_raw_files_say(measured: Path):
+    """Every second, part and interval, reckoned anew by a script that shares no code with the report."""
+    assert recompute.difference(measured) < 1e-9
 
 
 def test_a_missing_run_prints_as_missing_on_the_page_too(invoke: Command, folder: Path):

@@ -102,7 +102,7 @@ def _cells_with_more(more: pd.DataFrame) -> Iterator[str]:
         cells = ", ".join(
             f"{row.examples:,} ({name_of(row)})" for row in more.assign(label=more["recipe"]).itertuples()
         )
-        yield f"Cells with fewer requests than users ran more examples: {cells}."
+        yield f"Cells that need more requests ran more examples: {cells}."
 
 
 def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:

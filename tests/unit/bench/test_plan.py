@@ -162,6 +162,16 @@ def test_a_cell_with_fewer_requests_than_users_may_have_more_examples(tmp_path: 
     assert examples == {(1, 1): 100, (1, 4): 100, (50, 1): 100, (50, 4): 200, (100, 1): 100, (100, 4): 100}
 
 
+def test_large_batches_may_have_more_examples(tmp_path: Path):
+    """As many as it takes for the requests that are asked for, up to the limit, but never fewer than the others."""
+    own = {"batch_sizes": [1, 8, 50], "examples": 100, "max_examples": 300, "min_requests": 20, "recipes": ["echo"]}
+    part = planned(tmp_path, **own)[0]
+    examples = {(run.batch_size, run.concurrency): run.examples for run in part.runs}
+    assert examples == {(1, 1): 100, (1, 4): 100, (8, 1): 160, (8, 4): 160, (50, 1): 300, (50, 4): 300}
+    part = planned(tmp_path, **own, recipe={"echo": {"min_requests": 2}})[0]
+    assert {run.examples for run in part.runs if run.concurrency == 1} == {100}
+
+
 @pytest.mark.parametrize(
     ("sizes", "middle"), [([8], 8), ([1, 8], 1), ([8, 1, 64], 8), ([1, 8, 32, 64, 128, 256, 512], 64)]
 )

@@ -145,6 +145,13 @@ def test_rounds_that_differ_too_much_make_a_row_invalid(slow, rule):
     assert (rows["claim"] == "").tolist() == [bool(rule), False]
 
 
+def test_pairs_of_a_round_may_differ():
+    """They are short, and their interval says so; it is rounds between which a machine must not have changed."""
+    own = pd.DataFrame({"round": 1, "baseline_s": 1.0, "served_s": [3.0, 6.5], "rule": "", "reason": ""})
+    assert overhead.row_verdict(own).is_valid
+    assert overhead.row_verdict(own.assign(round=[1, 2])).rule == "spread"
+
+
 def test_the_instruments_share_needs_enough_requests():
     """Fewer than a hundred say nothing of what one takes."""
     found = results()

@@ -130,7 +130,7 @@ def test_recipes_and_cells_with_other_numbers_of_examples_are_named():
     two = replace(found, plan=pd.concat([PLAN, PLAN.assign(recipe="other", examples=20)], ignore_index=True))
     assert "**Scaled**: the runs had 1,000 (echo) and 20 (other) examples." in lines_of(two)[0]
     more = replace(found, plan=PLAN.assign(examples=PLAN["examples"].where(PLAN["concurrency"] == 1, 3000)))
-    said = "every run had 1,000 examples. Cells with fewer requests than users ran more examples: 3,000 (echo, 8 × 4)."
+    said = "every run had 1,000 examples. Cells that need more requests ran more examples: 3,000 (echo, 8 × 4)."
     assert said in lines_of(more)[0]
     assert "Scaled" not in lines_of(replace(found, plan=PLAN.assign(examples=10_000)))[0]
 
