@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from servecost.core import systems, threads
+from servecost.core.overhead import EQUAL_WITHIN
 from servecost.core.reasons import printable
 from servecost.core.recipe import Recipe, load
 from servecost.core.system import LOOPBACK, Served, System
@@ -80,6 +81,8 @@ class Experiment(_Table):
             LEAST_ROUNDS; by default, every cell has all rounds.
         precision: half the width of the 95 % interval, as a part of the larger arm's seconds, 0.03 for 3 %, that is
             asked for: rows with a wider one are named.
+        equal_within: a row whose interval lies within this part of the larger arm's seconds, 0.05 for 5 %, is equal to
+            the baseline.
         slice_s: for how many seconds one arm of a pair runs while the other is stopped; 0 for undivided runs.
         warm_s: after so many seconds untimed work of a cell's batch size is repeated no more, steady or not.
         instrument: whether each cell is also measured on the null system, once: what the client itself takes.
@@ -107,6 +110,7 @@ class Experiment(_Table):
     pairs: Count = 1
     examples_total: Count | None = None
     precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    equal_within: Annotated[float, Field(gt=0, lt=1)] = EQUAL_WITHIN
     slice_s: Annotated[float, Field(ge=0)] = SLICE_S
     warm_s: Annotated[int, Field(ge=0)] = LIMIT_S
     instrument: bool = True
@@ -240,6 +244,8 @@ def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
     for recipe, overrides in experiment.recipe.items():
         _check_settings(experiment, overrides.system, f"recipe.{recipe}.")
     recipes = [load(name, base) for name in experiment.recipes]
+    for chosen in recipes:
+        _check_batches(experiment, chosen.name)
     names = [recipe.name for recipe in recipes]
     if len(set(names)) != len(names):  # two paths may end in the same name, which is what results are kept under
         raise ExperimentError(f"recipes: two are called the same ({', '.join(names)}); rename one's folder")
@@ -247,6 +253,17 @@ def _check_names(experiment: Experiment, base: Path) -> list[Recipe]:
         if name not in names:
             raise ExperimentError(f"[recipe.{name}]: not one of this experiment's recipes: {', '.join(names)}")
     return recipes
+
+
+def _check_batches(experiment: Experiment, recipe: str) -> None:
+    """Raise ExperimentError if no request of a run would have its batch size."""
+    for batch_size in experiment.batch_sizes_of(recipe):
+        for concurrency in experiment.concurrencies_of(recipe):
+            if batch_size > (examples := experiment.examples_of_cell(recipe, batch_size, concurrency)):
+                instead = f"ask for examples = {batch_size} at least, or set max_examples"
+                raise ExperimentError(
+                    f"batch_sizes: {recipe} has {examples} examples, less than {batch_size}; {instead}"
+                )
 
 
 def _check_variables(experiment: Experiment, system: System) -> None:

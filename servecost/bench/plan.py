@@ -24,7 +24,8 @@ INSTRUMENT_REQUESTS = 1000
 INSTRUMENT_REQUESTS_PER_USER = 4
 # On the null system the client reaches its limit, and small cells have few requests: both are its purpose.
 INSTRUMENT_TOLERATES = ("client-cpu", "concurrency")
-
+# A baseline meets itself at the batch size nearest to this one.
+SAME_BATCH_SIZE = 8
 
 Absent = Collection[tuple[str, str]]
 
@@ -81,10 +82,9 @@ def _part(experiment: Experiment, recipe: Recipe, system: str, number: int, out:
 
 
 def _same(experiment: Experiment, part: Part, out: Path) -> Part:
-    """Return the pairs of a recipe's baseline with itself in a round, at the middle one of its batch sizes."""
+    """Return the pairs of a recipe's baseline with itself in a round, at its batch size nearest to SAME_BATCH_SIZE."""
     recipe = part.recipe
-    sizes = sorted(experiment.batch_sizes_of(recipe.name))
-    batch_size = sizes[(len(sizes) - 1) // 2]
+    batch_size = min(experiment.batch_sizes_of(recipe.name), key=lambda size: (abs(size - SAME_BATCH_SIZE), size))
     folder = out / layout.round_folder(part.round) / recipe.name / layout.SAME
     runs = tuple(
         Run(
@@ -92,7 +92,7 @@ def _same(experiment: Experiment, part: Part, out: Path) -> Part:
             f"round {part.round}, {recipe.name} baseline against itself, batch size {batch_size}{_pair(pair)}",
             f"{recipe.name} baseline",
             folder / layout.cell_folder(batch_size, 0, pair),
-            experiment.examples_of(recipe.name),
+            experiment.examples_of_cell(recipe.name, batch_size, 1),
             batch_size,
             pair=pair,
         )

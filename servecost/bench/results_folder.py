@@ -60,7 +60,7 @@ def _recorded(record: Path) -> dict[str, object]:
 
 # More rounds, cells, recipes and systems only add runs; so does another way to write a recipe's path.
 CELLS = {"recipes", "systems", "batch_sizes", "concurrencies"}
-ADDS = {*CELLS, "rounds", "pairs", "examples_total", "precision", "aa", "instrument"}
+ADDS = {*CELLS, "rounds", "pairs", "examples_total", "precision", "equal_within", "aa", "instrument"}
 
 
 def check_same(recorded: Mapping[str, Any], wanted: Mapping[str, Any], out: Path) -> None:

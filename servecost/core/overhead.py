@@ -12,6 +12,8 @@ from typing import Any
 EXAMPLES = 10_000
 # Untimed calls of the predictor, or requests of each user, before a clock starts.
 WARM_UPS = 3
+# A row whose interval lies within this part of its larger arm is equal to the baseline; an experiment may say another.
+EQUAL_WITHIN = 0.05
 
 
 def per_examples(total_s: Any, examples: Any) -> Any:

@@ -29,7 +29,7 @@ class Computed:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """A row for each cell."""
-        return overhead.summary(self.pairs)
+        return overhead.summary(self.pairs, self.found.asked.equal_within)
 
     @property
     def systems(self) -> list[pd.DataFrame]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from servecost.core.overhead import EQUAL_WITHIN
 from servecost.core.verdicts import SPREAD_MAX, VALID, Verdict
 from servecost.report.attribution import PARTS
 from servecost.report.pairs import ARMS, CONFIDENCE, MEANS, WITHDRAWN, pairs, per_request_ms
@@ -35,14 +36,12 @@ __all__ = [
 
 # A difference between rounds below this part of the served seconds moves no number: a baseline may be microseconds.
 NEGLIGIBLE = 0.01
-# A row whose interval lies within this of the baseline is equal to it, for all that anybody would do about it.
-EQUAL_WITHIN = 0.05
 MISSING = "missing"
 CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
 KEY = [*CELL, "choice"]
 NUMBERS = [*ARMS, "overhead_s", "ratio", *PARTS, *MEANS]
 INTERVALS = [*ARMS, "ratio", "overhead_s", *PARTS, "overhead_per_request_ms"]
-LEVEL = ["ratio_low", "ratio_high", "relative_half_width", "sd", "claim"]
+LEVEL = ["ratio_low", "ratio_high", "relative_half_width", "sd", "claim", "rounds_to_decide"]
 COLUMNS = [
     *(*KEY, "label", "examples", "requests", *NUMBERS),
     *(f"{name}_half_width" for name in INTERVALS),
@@ -51,21 +50,24 @@ COLUMNS = [
 MOST = ["baseline_memory_mib", "server_memory_mib"]  # peaks
 
 
-def summary(paired: pd.DataFrame) -> pd.DataFrame:
+def summary(paired: pd.DataFrame, equal_within: float = EQUAL_WITHIN) -> pd.DataFrame:
     """Return a row for each cell and choice of its system, in the plan's order.
+
+    ``equal_within``: a row whose interval lies within this part of the larger arm's seconds is equal to the baseline.
 
     Columns: KEY; ``label``, the recipe and the choice in words; ``examples`` and ``requests`` of a run; NUMBERS as
     ``pairs`` has them, and ``…_half_width`` of the interval for those of INTERVALS; ``ratio_low`` and ``ratio_high``;
     ``relative_half_width``, of the larger arm's seconds, and ``sd`` of the residuals likewise; ``claim``: slower,
-    faster, equal or undecided, empty if the row is not valid; ``rounds`` and ``pairs`` (with a number),
+    faster, equal or undecided, empty if the row is not valid; ``rounds_to_decide``: about how many rounds (pairs, if
+    there is one round) would decide an undecided row, NaN of any other; ``rounds`` and ``pairs`` (with a number),
     ``rounds_planned`` and ``pairs_planned``; ``rule`` and ``reason`` of the verdict on the row. The parts are those of
     all pairs that have an overhead, or missing.
     """
-    rows = [_row(dict(zip(KEY, key, strict=True)), own) for key, own in paired.groupby(KEY, sort=False)]
+    rows = [_row(dict(zip(KEY, key, strict=True)), own, equal_within) for key, own in paired.groupby(KEY, sort=False)]
     return _in_order(pd.DataFrame(rows, columns=COLUMNS))
 
 
-def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
+def _row(key: dict[str, Any], own: pd.DataFrame, equal_within: float) -> dict[str, Any]:
     verdict, first = row_verdict(own), own.iloc[0]
     complete = own[own["ratio"].notna()]
     each = units(complete)
@@ -77,7 +79,7 @@ def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
         **complete[MEANS].mean(),
         **complete[MOST].max(),
         **(_estimate(each, first) if len(complete) else {}),
-        "claim": _claim(each) if len(complete) and verdict.is_valid else "",
+        **(_claim(each, equal_within) if len(complete) and verdict.is_valid else {"claim": ""}),
         "rounds": complete["round"].nunique(),
         "rounds_planned": own["round"].nunique(),
         "pairs": len(complete),
@@ -101,8 +103,13 @@ def _ratio(complete: pd.DataFrame, numerator: str = "served_s") -> Ratio:
     return statistics.ratio(complete[numerator].to_numpy(), complete["baseline_s"].to_numpy())
 
 
-def _claim(complete: pd.DataFrame) -> str:
-    return statistics.claim(_ratio(complete), EQUAL_WITHIN)
+def _claim(complete: pd.DataFrame, equal_within: float) -> dict[str, Any]:
+    found = _ratio(complete)
+    claim = statistics.claim(found, equal_within)
+    return {
+        "claim": claim,
+        "rounds_to_decide": statistics.needed(found, equal_within) if claim == "undecided" else float("nan"),
+    }
 
 
 def _estimate(complete: pd.DataFrame, run: Any) -> dict[str, Any]:

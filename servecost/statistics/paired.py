@@ -14,6 +14,7 @@ from scipy import special
 Values = Sequence[float] | NDArray[np.float64]
 Claim = Literal["slower", "faster", "equal", "undecided"]
 CONFIDENCE = 0.95
+MOST_NEEDED = 1000  # so many pairs nobody makes
 
 
 class Ratio(NamedTuple):
@@ -83,6 +84,20 @@ def claim(found: Ratio, delta: float) -> Claim:
     if max(1 - found.low, found.high - 1) <= delta * found.larger:
         return "equal"
     return "undecided"
+
+
+def needed(found: Ratio, delta: float) -> float:
+    """Return how many pairs would allow a claim, if they spread as these do and their ratio is this one.
+
+    NaN if their spread is not known; infinity if MOST_NEEDED would not be enough.
+    """
+    if np.isnan(found.sd):
+        return float("nan")
+    counts = np.arange(2, MOST_NEEDED + 1)
+    half_widths = special.stdtrit(counts - 1, (1 + CONFIDENCE) / 2) * found.sd / np.sqrt(counts)
+    by = abs(found.value - 1)
+    are_enough = (half_widths < by) | (by + half_widths <= delta * found.larger)
+    return float(counts[are_enough.argmax()]) if are_enough.any() else float("inf")
 
 
 def _t(values: int, confidence: float) -> float:

@@ -94,7 +94,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     for name in ("baseline.log", "expected.json", "cold.csv"):
         assert (part / name).is_file()
     assert set(pd.read_csv(part / "cold.csv")["arm"]) == {"baseline", "served"}
-    same = out / "round-1" / "echo" / "_same" / "b1-c0"
+    same = out / "round-1" / "echo" / "_same" / "b8-c0"
     assert list(pd.read_csv(same / "baseline.csv")["run"]) == [1, 2]
     for cell in ("b1-c4", "b8-c4"):
         files = {path.name for path in (part / cell).iterdir()}

@@ -1,4 +1,4 @@
-"""What an experiment asks of its intervals, from the file that says what it is.
+"""What an experiment asks of its rows, from the file that says what it is.
 
 Owns which of the experiment's keys a report knows.
 """
@@ -6,6 +6,7 @@ Owns which of the experiment's keys a report knows.
 import json
 from pathlib import Path
 
+from servecost.core.overhead import EQUAL_WITHIN
 from servecost.report.read.tables import Asked, Setting
 
 
@@ -23,4 +24,4 @@ def read(experiment: Path) -> Asked:
         for system, values in by_system.items()
         for name, value in values.items()
     )
-    return Asked(content.get("precision"), settings)
+    return Asked(content.get("precision"), content.get("equal_within", EQUAL_WITHIN), settings)

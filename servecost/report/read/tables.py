@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 import pandas as pd
 
 from servecost.core import csv_files, layout
+from servecost.core.overhead import EQUAL_WITHIN
 from servecost.report.read.made_with import MadeWith
 
 PART = ["round", "recipe", "system"]
@@ -66,14 +67,16 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """What an experiment asks of its intervals.
+    """What an experiment asks of its rows.
 
     Attributes:
         precision: half the width of the interval that is asked for, as a part of the larger arm's seconds, or None.
+        equal_within: the part of the larger arm's seconds within which a row is equal to the baseline.
         settings: of systems, as the experiment fixed them.
     """
 
     precision: float | None = None
+    equal_within: float = EQUAL_WITHIN
     settings: tuple[Setting, ...] = ()
 
 
@@ -104,7 +107,7 @@ class Results:
         idle: what each arm of a pair used while it was stopped: ``servecost.core.layout.IDLE_COLUMNS``.
         withdrawn: published rows whose numbers are known to be wrong, and why: ``WITHDRAWN_COLUMNS``; of all systems
             and concurrencies. Results that have just been measured have none.
-        asked: what the experiment asks of its intervals.
+        asked: what the experiment asks of its rows.
         made_with: what the runs were made with.
         pooled: the fields in which the runs differ although they are merged.
     """

@@ -40,13 +40,13 @@ def caption(numbers: Computed, has_intervals: bool = True) -> str:
     lines = [
         _units(plan),
         _rounds(summary, has_intervals),
+        *_resolution(found.same),
         *_origins(numbers),
         *_fixed(found.asked),
     ]
     lines += [
         _slicing(found.slices),
         *_undivided(found),
-        *_resolution(found.same),
         *_cold(found.cold),
         *_absent(found.absent),
     ]

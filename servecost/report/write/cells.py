@@ -1,9 +1,9 @@
-"""The cells of a summary by recipe, as sentences speak of them.
+"""The cells of a summary, as a report speaks of them.
 
-Owns their order, which of them sentences speak of, and how a place in the table is named.
+Owns which of them are decided, and how a place in the table is named.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -11,34 +11,8 @@ UNDECIDED = "undecided"
 SLOWER, FASTER, EQUAL = "slower", "faster", "equal"
 
 
-class OfRecipe(NamedTuple):
-    """A recipe's cells as rows of a summary, the smallest batch size first.
-
-    Attributes:
-        name: the recipe's, with what the system chose where its rounds differ in that.
-        recipe: its name alone.
-        system: the one that serves it.
-        rows: its cells.
-    """
-
-    name: str
-    recipe: str
-    system: str
-    rows: list[Any]
-
-
-def by_recipe(cells: pd.DataFrame) -> list[OfRecipe]:
-    """Return the cells of one system by recipe, in the summary's order. Raises ValueError if there are several."""
-    ordered = cells.sort_values(["batch_size", "concurrency"])
-    (system,) = cells["system"].unique()
-    found = []
-    for label, own in ordered.groupby("label", sort=False):
-        found.append(OfRecipe(str(label), str(own["recipe"].iloc[0]), str(system), list(own.itertuples())))
-    return sorted(found, key=lambda each: list(cells["label"]).index(each.name))
-
-
 def decided(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of which it is known whether they are slower, faster or equal: sentences speak of no other."""
+    """Return the rows of which it is known whether they are slower, faster or equal: nothing is said of any other."""
     return summary[summary["claim"].isin([SLOWER, FASTER, EQUAL])]
 
 

@@ -35,7 +35,7 @@ def section(numbers: Computed) -> str:
             "The rounds of a choice are rows of their own:",
             wording.markdown(wording.published_table(summary)),
             caption(numbers),
-            under_table(summary, found.asked.precision),
+            under_table(summary, found.asked),
             "\n".join(_differences(summary)),
         ]
     )

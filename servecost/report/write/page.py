@@ -1,10 +1,9 @@
 """The published page: the benchmarking process, the scripts, the results, and what they show.
 
-Owns the page's tables. Its text is in two templates, ``page.md`` and ``findings.md``, which may speak of the published
-system; every number in it is computed from the results.
+Owns the page's tables. Its text is in the template ``page.md``, which may speak of the published system; every number
+in it is computed from the results.
 """
 
-from dataclasses import asdict
 from string import Template
 from typing import Any
 
@@ -16,16 +15,12 @@ from servecost.report.computed import Computed
 from servecost.report.overhead import CONFIDENCE, WITHDRAWN
 from servecost.report.pairs import COLD
 from servecost.report.read.tables import Results
-from servecost.report.write import free_choice, wording
+from servecost.report.write import claims, free_choice, wording
 from servecost.report.write.caption import caption
-from servecost.report.write.findings import find
 from servecost.report.write.notes import under_table
 from servecost.report.write.numbers import number, percent, signed
 
 TEMPLATE = recipes.ROOT / "analysis" / "page.md"
-FINDINGS_TEMPLATE = recipes.ROOT / "analysis" / "findings.md"
-# In the template of the findings, ``$fact_NAME`` stands for what the system chose by itself.
-FACT = "fact_"
 # How pairs were made; results that were published before they were made in slices say so.
 ROUND = "Each round has a fresh baseline process and a fresh server, and its own shuffled order."
 UNDIVIDED = (
@@ -54,16 +49,17 @@ def page(numbers: Computed, name: str, free: Computed | None = None) -> str:
         rounds=found.plan["round"].nunique(),
         batch_sizes=", ".join(map(str, sizes)),
         concurrencies=", ".join(map(str, users)),
+        equal_within=f"{100 * found.asked.equal_within:g} %",
         method=UNDIVIDED if found.slices.empty else SLICED,
         settings=_settings(found),
         table=wording.markdown(wording.published_table(summary, has_intervals=False)),
         caption=caption(numbers, has_intervals=False),
-        notes=under_table(summary, found.asked.precision),
+        notes=under_table(summary, found.asked),
         details=wording.markdown(_details(summary)),
         intervals=intervals(summary),
         machine=_machine(summary),
         free_choice=f"{free_choice.section(free)}\n\n" if free else "",
-        findings=findings(summary, free_choice.in_words(found.served)),
+        claims=claims.listed(summary),
         resources=_resources(found.served),
     )
 
@@ -110,20 +106,6 @@ def _machine(summary: pd.DataFrame) -> str:
     if summary[["baseline_cpu_s", "server_cpu_s", "server_memory_mib", "server_start_s", *COLD]].isna().all(axis=None):
         return "CPU seconds, memory, the seconds to start and the first call of a size were not recorded."
     return wording.markdown(wording.machine_table(summary))
-
-
-def findings(summary: pd.DataFrame, facts: dict[str, str]) -> str:
-    """Return what the decided numbers show, as Markdown.
-
-    ``facts``: by name, what the system chose by itself, in words. A fact that is not in it is said not to be known.
-    """
-    found = find(summary)
-    if found is None:
-        return "No cell is decided yet."
-    template = Template(FINDINGS_TEMPLATE.read_text(encoding="utf-8").strip())
-    unknown = {name: "not known" for name in template.get_identifiers() if name.startswith(FACT)}
-    known = {FACT + name: value for name, value in facts.items()}
-    return template.substitute({**unknown, **known, **asdict(found)})
 
 
 def _resources(served: pd.DataFrame) -> str:

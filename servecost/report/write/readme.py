@@ -16,5 +16,5 @@ def with_answer(readme: str, numbers: Computed) -> str:
     before, _, rest = readme.partition(BEGIN)
     _, _, after = rest.partition(END)
     table = wording.markdown(wording.overhead_table(numbers.summary))
-    notes = under_table(numbers.summary, numbers.found.asked.precision)
+    notes = under_table(numbers.summary, numbers.found.asked)
     return "\n\n".join([before + BEGIN, table, caption(numbers, has_intervals=False), notes, END + after])

@@ -72,7 +72,7 @@ def _tables(numbers: Computed) -> Iterator[str]:
         is_last = cells is systems[-1]
         beside = [caption(numbers), idleness(found.idle), wall(found.wall), ""] if is_last else []
         table = wording.markdown(wording.published_table(cells))
-        yield "\n".join([table, "", *beside, under_table(cells, found.asked.precision), ""])
+        yield "\n".join([table, "", *beside, under_table(cells, found.asked), ""])
 
 
 def with_percentiles(summary: pd.DataFrame, response_times: pd.DataFrame) -> pd.DataFrame:

@@ -11,11 +11,10 @@ import pandas as pd
 
 from servecost.report.computed import Computed
 from servecost.report.read import results
-from servecost.report.write import plots, wording
+from servecost.report.write import claims, plots, wording
 from servecost.report.write.caption import caption, idleness, wall
 from servecost.report.write.notes import under_table
 from servecost.report.write.pictures import Picture
-from servecost.report.write.sentences import sentences
 
 Block = str | Picture | pd.DataFrame
 
@@ -38,7 +37,7 @@ class Section:
 def _table(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.published_table(cells))
-        yield under_table(cells, numbers.found.asked.precision)
+        yield under_table(cells, numbers.found.asked)
     yield caption(numbers)
     yield idleness(numbers.found.idle)
     yield wall(numbers.found.wall)
@@ -47,7 +46,7 @@ def _table(numbers: Computed) -> Iterator[Block]:
 def _parts(numbers: Computed) -> Iterator[Block]:
     for cells in numbers.systems:
         yield wording.markdown(wording.attribution_table(cells))
-        yield "\n".join(f"- {sentence}" for sentence in sentences(cells))
+        yield claims.listed(cells)
         title = "The served seconds of each decided cell as 100 %: the baseline and the three parts of the overhead"
         yield Picture("where-the-seconds-go", title, plots.where_the_seconds_go, cells)
 
@@ -93,7 +92,7 @@ SECTIONS = [
         "client and server share the machine. *Serving path*: the seconds in which the predictor stood idle: "
         "transport, queueing, encoding. *Instrument* is not a fourth part: it is what the same requests take on a "
         "server that answers at once, the client's and the loopback's share of the serving path: at concurrency 1 a "
-        "lower bound of it. A sentence is written about decided rows alone.",
+        "lower bound of it. Each decided row has a line; nothing is said of the others.",
         _parts,
     ),
     Section(

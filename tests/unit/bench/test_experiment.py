@@ -307,3 +307,11 @@ def test_a_byte_order_mark_is_skipped_and_another_encoding_named(tmp_path: Path)
     path.write_bytes(GOOD.encode("utf-16"))
     with pytest.raises(experiment.ExperimentError, match=r"my\.toml: it is not UTF-8"):
         experiment.read(path)
+
+
+@pytest.mark.parametrize("content", [GOOD.replace("100", "7"), GOOD + "[recipe.echo]\nbatch_sizes = [8, 101]"])
+def test_s03_a_batch_size_above_the_examples_is_refused(tmp_path: Path, content: str):
+    """No request would have it; a limit that lets the cell have more examples will do."""
+    with pytest.raises(experiment.ExperimentError, match=r"batch_sizes: echo has .*, or set max_examples"):
+        experiment.read(written(tmp_path, content))
+    experiment.read(written(tmp_path, "max_examples = 101" + content))

@@ -115,7 +115,7 @@ def test_a_cell_may_have_several_pairs_in_a_round(tmp_path: Path):
     (cells,), (same,) = (of_kind(parts, kind) for kind in (Kind.PAIR, Kind.SAME))
     assert [run.pair for run in cells.runs] == [1] * 4 + [2] * 4 + [3] * 4
     assert len({run.place for run in cells.runs}) == len({run.label for run in cells.runs}) == 12
-    assert [run.place.name for run in same.runs] == ["b1-c0", "b1-c0-p2", "b1-c0-p3"]
+    assert [run.place.name for run in same.runs] == ["b8-c0", "b8-c0-p2", "b8-c0-p3"]
     assert sum(len(part.runs) for part in of_kind(parts, Kind.LOAD)) == 4
 
 
@@ -173,10 +173,10 @@ def test_large_batches_may_have_more_examples(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "middle"), [([8], 8), ([1, 8], 1), ([8, 1, 64], 8), ([1, 8, 32, 64, 128, 256, 512], 64)]
+    ("sizes", "nearest"), [([60], 60), ([1, 8], 8), ([32, 1], 1), ([4, 12], 4), ([1, 8, 32, 64, 128, 256, 512], 8)]
 )
-def test_the_baseline_meets_itself_once_in_every_round_of_every_recipe(tmp_path: Path, sizes: list[int], middle: int):
-    """That is a pair at a batch size of the middle, after the recipe's first system; its folder is its own."""
+def test_the_baseline_meets_itself_once_in_every_round_of_every_recipe(tmp_path: Path, sizes: list[int], nearest: int):
+    """That is a pair at the batch size nearest to 8, after the recipe's first system; its folder is its own."""
     names = systems.available()[:2]
     parts = planned(tmp_path, **{**ORDERED, "batch_sizes": sizes, "systems": names})
     found = of_kind(parts, Kind.SAME)
@@ -187,9 +187,9 @@ def test_the_baseline_meets_itself_once_in_every_round_of_every_recipe(tmp_path:
         before = parts[parts.index(part) - 1]
         assert (before.system, before.round, before.recipe) == (names[0], part.round, part.recipe)
         (run,) = part.runs
-        assert (run.batch_size, run.concurrency, run.examples) == (middle, 0, 60)
+        assert (run.batch_size, run.concurrency, run.examples) == (nearest, 0, 60)
         assert part.folder == tmp_path / layout.round_folder(part.round) / part.recipe.name / layout.SAME
-        assert run.place == part.folder / layout.cell_folder(middle, 0)
+        assert run.place == part.folder / layout.cell_folder(nearest, 0)
 
 
 def test_the_instruments_own_runs_follow_the_first_part_of_each_recipe_and_wire(tmp_path: Path):

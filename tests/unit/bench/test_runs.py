@@ -16,7 +16,7 @@ def test_every_run_has_a_label_and_a_place_of_its_own(tmp_path: Path):
     assert len({run.label for run in runs}) == len({run.place for run in runs}) == len(runs)
     labels = {run.label for run in runs}
     assert "round 1, echo fastdeploy, batch size 8 × 4 users" in labels
-    assert "round 2, echo baseline against itself, batch size 1" in labels
+    assert "round 2, echo baseline against itself, batch size 8" in labels
     assert "instrument, echo null+fastdeploy, batch size 8 × 4 users" in labels
 
 
@@ -29,7 +29,7 @@ def test_a_parts_runs_are_below_its_folder(tmp_path: Path):
 def test_a_part_knows_which_batch_comes_first(tmp_path: Path):
     """The largest, untimed."""
     pair, same, load = (of_kind(planned(tmp_path), kind)[0] for kind in Kind)
-    assert (pair.first_batch_size, same.first_batch_size, load.first_batch_size) == (8, 1, 8)
+    assert (pair.first_batch_size, same.first_batch_size, load.first_batch_size) == (8, 8, 8)
 
 
 @pytest.mark.parametrize(

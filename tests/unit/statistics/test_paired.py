@@ -82,3 +82,19 @@ def test_a_claim_is_what_the_interval_allows(low: float, high: float, said: str)
 def test_relative_widths_are_of_the_larger_arm():
     """An arm that takes twice as long is known to a half of what it is known to as a part of the other."""
     assert (Ratio(2.0, 0.1, 0.1, 4).larger, Ratio(0.5, 0.1, 0.1, 4).larger) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "sd", "needed"),
+    [
+        (1.2, 0.05, 3),  # 4.303 × 0.05 / √3 = 0.12
+        (1.0, 0.05, 7),  # 2.447 × 0.05 / √7 = 0.046: equal within ±5 %
+        (1.02, 0.05, 13),  # equal within ±5 % of the larger arm: 2.179 × 0.05 / √13 = 0.030
+        (1.06, 0.1, 14),  # slower
+        (1.0499, 9.0, math.inf),
+        (1.2, math.nan, math.nan),
+    ],
+)
+def test_how_many_pairs_would_allow_a_claim(value: float, sd: float, needed: float):
+    """The fewest of which the half-width, by hand from a table of Student's t, would do."""
+    assert paired.needed(Ratio(value, math.nan, sd, 4), 0.05) == pytest.approx(needed, nan_ok=True)

@@ -32,10 +32,10 @@ def test_the_caption_names_unit_rounds_machine_versions_day_and_commit():
     assert lines[1:] == [
         "Each row is the mean of 2 rounds, 2,000 examples in each arm, ± half the width of its 95 % interval; "
         "difference and ratio are one estimate, from pairs.",
-        "The arms of a pair took turns, in slices of 1.00 s on average: one was stopped while the other ran. They came "
-        "to their end 0.20 s apart (median).",
         "The resolution of this machine on that day: echo's baseline against itself, at batch size 8, gave "
         "+0.5 % ± 19.1 %.",
+        "The arms of a pair took turns, in slices of 1.00 s on average: one was stopped while the other ran. They came "
+        "to their end 0.20 s apart (median).",
         "**Merged although these differ**: machine.host.",
         "Machine: P, 2 cores, 4 GiB, Linux 6; client and server share it.",
         "Load: locust 2.47.0, python 3.11.7.",
@@ -78,8 +78,8 @@ def test_what_was_not_measured_is_said():
     found = results()
     lines = lines_of(replace(found, slices=found.slices[:0], same=found.same[:0], cold=found.cold[:0]))
     assert lines[2:5] == [
-        "The arms were timed one after the other, each in one piece.",
         "The baseline was not compared with itself, so the machine's resolution on that day is not known.",
+        "The arms were timed one after the other, each in one piece.",
         "What a process pays at its first call of a size was not measured.",
     ]
     undivided = replace(found, slices=found.slices.assign(baseline_slices=1, served_slices=1))
