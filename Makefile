@@ -8,7 +8,7 @@ RECIPE ?= deepsegment_en
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench web accuracy slices soak instrument tf1-stack systems test test-network coverage check lint unit unit-report unit-rest report
+.PHONY: help setup bench web accuracy accuracy-all slices soak instrument tf1-stack systems test test-network coverage check lint unit unit-report unit-rest report
 
 help:  ## show the targets
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 16
@@ -27,8 +27,11 @@ systems: setup  ## measure every serving system side by side (less than 20 minut
 report: setup  ## write the report of results/quick anew
 	$(BIN)/python -m servecost report results/quick
 
-accuracy: setup  ## check the instrument against known delays and against itself (15 minutes at most)
+accuracy: setup  ## check the instrument against known delays and against itself; write docs/accuracy.md (15 minutes at most)
 	$(BIN)/python -m calibration.accuracy
+
+accuracy-all: setup  ## the same, with deepsegment_en (25 minutes)
+	$(BIN)/python -m calibration.accuracy --all
 
 slices: setup  ## see what slices do to a pair, and what they are good for; write docs/slices.md (20 minutes at most)
 	$(BIN)/python -m calibration.slices

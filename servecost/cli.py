@@ -22,8 +22,8 @@ from packaging.requirements import Requirement
 from tabulate import tabulate
 
 from servecost.bench import by_hand, scripts
+from servecost.bench import choices as choosing
 from servecost.bench import experiment as experiments
-from servecost.bench import starts as starting
 from servecost.bench.arms.server import ServerSpec
 from servecost.bench.environments import EnvironmentRefused, Environments
 from servecost.bench.experiment import LEAST_TIMEOUT_S, Experiment
@@ -207,13 +207,13 @@ def web(recipe: str, system: str, port: int, experiment: Path, web_port: int, wo
 @main.command()
 @click.argument("recipe")
 @click.option("--system", default=systems.default, show_default=systems.default(), help="The serving system.")
-@click.option("--times", type=click.IntRange(1), default=9, show_default=True, help="How often it is started.")
+@click.option("--starts", type=click.IntRange(1), default=9, show_default=True, help="How often it is started.")
 @click.option("--experiment", type=EXISTING, default=QUICK, help="Its [environment].  [default: quick.toml]")
-def starts(recipe: str, system: str, times: int, experiment: Path) -> None:
+def choices(recipe: str, system: str, starts: int, experiment: Path) -> None:
     """Start a system several times with a RECIPE, without load, and tabulate what it chooses by itself."""
     with session_of(recipe, system, 0, experiment, is_free=True) as (session, _):
-        found = starting.start(session, times, click.echo)
-        click.echo("\n" + tabulate(starting.table(found), headers="keys", tablefmt="pipe", disable_numparse=True))
+        found = choosing.start(session, starts, click.echo)
+        click.echo("\n" + tabulate(choosing.table(found), headers="keys", tablefmt="pipe", disable_numparse=True))
 
 
 @main.command(name="systems")

@@ -25,13 +25,14 @@ def pair(folder: Path, examples: int) -> list[float]:
     baseline, served = (active_s(slices[slices["arm"] == arm], *runs.loc[arm]) for arm in ("baseline", "served"))
     calls = pd.read_csv(folder / "calls.csv").sort_values("start_ns")  # on the server's clock, which a stop stops
     begin = first = pd.read_json(folder / "locust_run.json", typ="series")["released_ns"]
-    busy = direct = 0.0
+    busy = direct = total = 0.0
     for start, end in zip(calls["start_ns"], calls["end_ns"].clip(upper=first + round(served * 1e9)), strict=True):
-        busy, begin = busy + max(0, end - max(start, begin)) / 1e9, max(begin, end)
+        total, busy = total + max(0, end - max(start, first)) / 1e9, busy + max(0, end - max(start, begin)) / 1e9
+        begin = max(begin, end)
     timed = pd.read_csv(folder / "direct_calls.csv").groupby(["batch_size", "inputs"]).mean(numeric_only=True)
     cost = timed["call_s"] / timed["reference_s"] * timed["reference_inputs"] * baseline / examples
     for size, own in calls.groupby("batch_size"):
-        direct += np.interp(own["inputs"], cost[size].index, cost[size]).sum()
+        direct += np.interp(own["inputs"], cost[size].index, cost[size]).sum() * busy / total
     return [10_000 / examples * s for s in (baseline, served, direct - baseline, busy - direct, served - busy)]
 
 

@@ -94,6 +94,8 @@ class Experiment(_Table):
         environment: variables set for both arms alike, such as malloc settings.
         environment_files: files of such variables, a line ``NAME=VALUE`` each, relative to the experiment file;
             ``environment`` comes first.
+        hold_choices: whether what a system chooses at its first start holds for all others: of fastDeploy's, say, the
+            batch size. Else rounds with different choices are rows of their own.
         recipe: overrides by recipe name.
         system: settings of a system that differ from its defaults, by system name; those of one recipe are in
             ``[recipe.NAME.system.SYSTEM]``.
@@ -120,6 +122,7 @@ class Experiment(_Table):
     threads: Count | None = None
     environment: dict[str, str] = {}
     environment_files: list[str] = []
+    hold_choices: bool = True
     recipe: dict[str, Overrides] = {}
     system: dict[str, dict[str, str]] = {}
 

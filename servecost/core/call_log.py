@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import Any, Callable
 
-COLUMNS = ("start_ns", "end_ns", "inputs", "batch_size")
+COLUMNS = ("start_ns", "end_ns", "inputs", "batch_size")  # of a call; a line of the log ends in the process's id
 LOG = "calls.log"
 MODULE = "_logged_calls"
 POLL_S = 0.05
@@ -48,7 +48,7 @@ def to_file(path: str) -> Write:
 
     def write(start_ns: int, end_ns: int, inputs: int, batch_size: int) -> None:
         with suppress(OSError):  # a full disk is no reason to fail a request; the log's reader finds it incomplete
-            os.write(descriptor, b"%d,%d,%d,%d\n" % (start_ns, end_ns, inputs, batch_size))
+            os.write(descriptor, b"%d,%d,%d,%d,%d\n" % (start_ns, end_ns, inputs, batch_size, os.getpid()))
 
     return write
 

@@ -129,6 +129,9 @@ class RunName:
         return f"{self.recipe} batch_size={self.batch_size} users={self.users} examples={self.examples}"
 
 
+ROUND_FOLDERS = "round-*"
+
+
 def round_folder(number: int) -> str:
     """Return the folder of a round within a results folder."""
     return f"round-{number}"

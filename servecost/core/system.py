@@ -186,6 +186,7 @@ class System(ABC):
         loading_statuses: HTTP statuses by which it says that it is still loading; any other failure ends its start.
         request_count: how it is asked for its own count of requests, if it keeps one.
         borrows: the names of systems whose wires it speaks, besides those that it imports from.
+        choices: what it chooses by itself at its start, by the name of the fact: the setting that holds it.
         calls_predictor: whether it calls the recipe's predictor. If not, it needs nothing that the recipe requires.
     """
 
@@ -200,6 +201,7 @@ class System(ABC):
     loading_statuses: tuple[int, ...] = ()
     request_count: RequestCount | None = None
     borrows: Sequence[str] = ()
+    choices: Mapping[str, str] = {}
     calls_predictor: bool = True
 
     @property

@@ -6,8 +6,9 @@ The seconds of a served run are busy, with at least one of the predictor's calls
                       + (busy − direct cost of the same calls)        contention
                       + (served − busy)                               serving path
 
-Where a server has several predictor processes, contention has in it what they gain by working at a time: it may be
-far below zero.
+Where calls overlap, in several processes or threads, the run is parallel: by so much as their seconds are more than the
+busy ones. What the same calls would cost directly is then divided by that, as if they had overlapped as much: what
+working at a time gains is in the call pattern, and contention is what it would be without.
 
 The direct cost of a call is known relative to a reference call, the baseline's own work in small, which was made in
 turn with it in one process: the machine's drift cancels. It is then put in seconds of the pair's own baseline.
@@ -39,14 +40,30 @@ class CallCosts(NamedTuple):
 UNKNOWN = CallCosts()
 
 
-def busy_s(folder: Path) -> float:
-    """Return the seconds in which the predictor was busy in a served run; NaN without a log of its calls."""
+class Busy(NamedTuple):
+    """For how many seconds the predictor was busy in a served run, and how many of its calls were in progress then.
+
+    ``parallel`` is a mean, from 1 up. Both are NaN without a log of its calls.
+    """
+
+    busy_s: float = np.nan
+    parallel: float = np.nan
+
+
+NEVER = Busy()
+
+
+def busy(folder: Path) -> Busy:
+    """Return when the predictor was busy in the served run of a pair's folder."""
     path = folder / layout.CALLS_CSV
     if not path.is_file():
-        return float("nan")
+        return NEVER
     run = json.loads((folder / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8"))
-    begin_ns = run["released_ns"]
-    return busy_ns(pd.read_csv(path), begin_ns, begin_ns + round(run["total_s"] * 1e9)) / 1e9
+    begin_ns, calls = run["released_ns"], pd.read_csv(path)
+    end_ns = begin_ns + round(run["total_s"] * 1e9)
+    union_ns = busy_ns(calls, begin_ns, end_ns)
+    in_all_ns = (calls["end_ns"].clip(upper=end_ns) - calls["start_ns"].clip(lower=begin_ns)).clip(lower=0).sum()
+    return Busy(union_ns / 1e9, float(in_all_ns) / union_ns if union_ns else np.nan)
 
 
 def calls_by_size(folder: Path) -> pd.DataFrame:

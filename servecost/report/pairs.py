@@ -19,8 +19,8 @@ INSTRUMENT_LEAST = 100
 ARMS = ["baseline_s", "served_s"]
 COLD = ["baseline_cold_s", "served_cold_s"]
 MEANS = [
-    *("overhead_per_request_ms", "instrument_s", "instrument_requests", "calls", "inputs_per_call", "mean_in_flight"),
-    *("cpu_overhead_s", *USED, *COLD),
+    *("overhead_per_request_ms", "instrument_s", "instrument_requests", "calls", "inputs_per_call", "parallel"),
+    *("mean_in_flight", "cpu_overhead_s", *USED, *COLD),
 ]
 NUMBERS = [*ARMS, "overhead_s", "ratio", *PARTS, *MEANS]
 
@@ -32,7 +32,8 @@ def pairs(results: Results) -> pd.DataFrame:
     ``served_s``, ``overhead_s`` and its parts ``call_pattern_s``, ``contention_s``, ``serving_path_s``, all per 10,000
     examples; ``ratio``, served / baseline; ``overhead_per_request_ms``;
     ``instrument_s``, the seconds of the same requests on the null system, if ``instrument_requests``, that were made
-    there, are enough to tell; ``calls`` per 10,000 examples and ``inputs_per_call``; ``mean_in_flight``;
+    there, are enough to tell; ``calls`` per 10,000 examples, ``inputs_per_call``, and ``parallel``, how many of the
+    calls were in progress at a time; ``mean_in_flight``;
     ``baseline_cpu_s``, ``server_cpu_s`` and their difference ``cpu_overhead_s``, seconds of CPU per 10,000 examples;
     memory, seconds to start, and what the first call of the size cost each arm (``…_cold_s``, never scaled); ``rule``
     and ``reason``, empty if the pair is valid. Numbers are NaN where it is not. Seconds of fewer or more examples are
@@ -75,7 +76,7 @@ def _with_parts(merged: pd.DataFrame, results: Results) -> pd.DataFrame:
     costs = pd.DataFrame(
         [costs_of(row) for row in merged.itertuples()], columns=list(CallCosts._fields), index=merged.index
     )
-    direct_s = per_examples(costs["direct_s"], merged["examples"])
+    direct_s = per_examples(costs["direct_s"], merged["examples"]) / merged["parallel"].fillna(1)
     return merged.assign(
         call_pattern_s=direct_s - merged["baseline_s"],
         contention_s=merged["busy_s"] - direct_s,

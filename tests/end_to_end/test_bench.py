@@ -294,7 +294,7 @@ def predictor(inputs, batch_size=1):
     own = out / "round-1" / "counted" / "fastapi" / "b1-c16"
     assert pd.read_csv(own / layout.CALLS_CSV)["inputs"].sum() == 320
     (served,) = (json.loads(path.read_text()) for path in own.glob(layout.LOCUST_RUN_JSON))
-    assert 0 < attribution.busy_s(own) <= served["total_s"]
+    assert 0 < attribution.busy(own).busy_s <= served["total_s"]
 
 
 def test_recipes_that_cannot_be_called_are_reported_and_the_others_go_on(invoke: Command, tmp_path: Path):

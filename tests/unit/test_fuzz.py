@@ -78,7 +78,7 @@ def test_any_values_are_an_experiment_or_are_refused(folder: Path, content: dict
     assert_is_read_or_refused(folder / "any.toml", toml({**RIGHT, **content}).encode())
 
 
-VERBS = st.sampled_from(["run", "report", "compare", "publish", "serve", "web", "starts", "systems"])
+VERBS = st.sampled_from(["run", "report", "compare", "publish", "serve", "web", "choices", "systems"])
 OPTIONS = ["--out", "--allow-different", "--fail-over", "--metric", "--free-choice", "--listen", "--folder", "--port"]
 OPTIONS += ["--system", "--experiment", "--web-port", "--workers", "--baseline", "--times", "-h", "--", "-x", "--nope"]
 WORDS = st.sampled_from([*OPTIONS, "nowhere", "any.toml", ".", "", "5%", "-1", "99999", "::1", "served", "*"])

@@ -1,7 +1,4 @@
-"""Answers each input after a fixed amount of work, of which there is more or less where the predictor is served.
-
-``DIGESTS`` says how much work it is, ``TIMES_SERVED`` by how much it is multiplied in the served arm.
-"""
+"""Answers each input after a fixed amount of work, ``DIGESTS``; at once where the predictor is served."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any
 
 # A served copy has a log of its predictor's calls beside it; the direct arm has none.
 _IS_SERVED = Path(__file__).with_name("_logged_calls.py").exists()
-_WORK = round(int(os.environ["DIGESTS"]) * (float(os.environ["TIMES_SERVED"]) if _IS_SERVED else 1))
+_WORK = 0 if _IS_SERVED else int(os.environ["DIGESTS"])
 
 
 def predictor(inputs: list[Any], batch_size: int = 1) -> list[Any]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from servecost.bench import conditions
+from servecost.bench import conditions, held
 from servecost.bench.arms.direct import DirectArm, direct_arm
 from servecost.bench.arms.protocol import Arm, ArmFailed, Timed
 from servecost.bench.arms.records import call_sizes
@@ -167,6 +167,12 @@ class ArmsFactory:
                 }
             yield Arms(arms, subject, self.experiment.slice_s)
 
+    def _settings(self, part: Part) -> dict[str, str]:
+        """Return the settings of a part's system: what it chose at its first start holds, if nothing else is fixed."""
+        holds = self.experiment.hold_choices and part.kind is Kind.PAIR
+        chosen = held.settings(part.folder.parents[2], part.recipe.name, systems.load(part.system)) if holds else {}
+        return {**chosen, **self.experiment.settings_of(part.system, part.recipe.name)}
+
     def _served(self, part: Part, subject: Subject, direct: DirectArm | None) -> AbstractContextManager[ServedArm]:
         timeout_s = self.experiment.timeout_s_of(part.recipe.name)
 
@@ -186,7 +192,7 @@ class ArmsFactory:
                 part.folder,
                 max(SERVER_TIMEOUT_S, timeout_s),
                 subject.environment,
-                self.experiment.settings_of(part.system, part.recipe.name),
+                self._settings(part),
             )
             return serve(spec, expected, self.tick)
 

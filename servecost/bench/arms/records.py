@@ -59,7 +59,7 @@ def write_calls(folder: Path, log: list[str], record: RunRecord, clock: Stops) -
 
     Their times begin at the release, as the run's own: a call is as long as it would have been without stops.
     """
-    logged = [[int(word) for word in line.split(",")] for line in log]
+    logged = [[int(word) for word in line.split(",")[: len(call_log.COLUMNS)]] for line in log]
     if logged and record.released_ns is not None:
         zero_ns = clock.active_ns(record.released_ns) - record.released_ns
         since = [

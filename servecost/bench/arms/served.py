@@ -4,6 +4,7 @@ Owns what is kept of the server's own records beside a run, and the verdict on t
 """
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -147,7 +148,7 @@ class ServedArm:
         calls = [line.split(",") for line in standing.server.calls(now.calls_before)]
         if not calls:
             return None
-        done = sum(int(inputs) for _, _, inputs, _ in calls)
+        done = sum(int(inputs) for _, _, inputs, *_ in calls)
         return standing.pauses.use.ran_s(int(calls[-1][1])) * now.run.examples / done
 
     def finish(self) -> Timed:
@@ -172,6 +173,7 @@ class ServedArm:
             "server_memory_mib": server.tree.memory_mib(),
             "server_start_s": server.start_s,
             "server_processes": len(now.members),
+            "server_workers": len({line.rpartition(",")[2] for line in server.calls(now.calls_before)}) or math.nan,
             "server_idle_cpu": standing.idle_cpu,
             "request_mib": self._request_mib(now.run.batch_size),
             "reconnections": record.reconnections if record else 0,

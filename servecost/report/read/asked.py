@@ -24,4 +24,9 @@ def read(experiment: Path) -> Asked:
         for system, values in by_system.items()
         for name, value in values.items()
     )
-    return Asked(content.get("precision"), content.get("equal_within", EQUAL_WITHIN), settings)
+    return Asked(
+        precision=content.get("precision"),
+        equal_within=content.get("equal_within", EQUAL_WITHIN),
+        holds_choices=content.get("hold_choices", False),
+        settings=settings,
+    )

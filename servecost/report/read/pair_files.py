@@ -18,6 +18,7 @@ from servecost.core.layout import RunName
 from servecost.core.overhead import requests_of
 from servecost.core.verdicts import VALID, Verdict
 from servecost.report import attribution
+from servecost.report.attribution import NEVER, Busy
 from servecost.report.read.tables import whole_rows
 
 
@@ -29,7 +30,7 @@ class PairFound:
         verdict: whether it counts.
         baseline_s: the seconds of its baseline run; NaN, as all of its numbers, if it does not count.
         served_s: the seconds of its served run.
-        busy_s: for how long the served predictor was busy; NaN without a log of its calls.
+        busy: for how long the served predictor was, and how many of its calls were in progress then.
         mean_in_flight: how many requests were in flight on average; NaN if that was not noted.
         facts: what the system chose by itself, as numbers by name.
         resources: what was left of the machine and what the arms took of it, as numbers by name.
@@ -38,7 +39,7 @@ class PairFound:
     verdict: Verdict
     baseline_s: float = math.nan
     served_s: float = math.nan
-    busy_s: float = math.nan
+    busy: Busy = NEVER
     mean_in_flight: float = math.nan
     facts: Mapping[str, float] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
@@ -84,7 +85,7 @@ def pair(folder: Path, row: Any) -> PairFound:
         in_flight = (
             json.loads((own / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8")).get("mean_in_flight") or math.nan
         )
-        return PairFound(verdict, baseline_s, served_s, attribution.busy_s(own), in_flight, facts, resources)
+        return PairFound(verdict, baseline_s, served_s, attribution.busy(own), in_flight, facts, resources)
     except (manifest.Damaged, ValueError, KeyError, TypeError) as error:
         return PairFound(Verdict("files", str(error)))
 

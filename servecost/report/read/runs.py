@@ -97,7 +97,7 @@ def _served(row: Any, found: PairFound) -> dict[str, Any]:
         **{name: getattr(row, name) for name in (*ROW, "examples")},
         "requests": requests_of(row.examples, row.batch_size),
         "total_s": found.served_s,
-        "busy_s": found.busy_s,
+        **found.busy._asdict(),
         "mean_in_flight": found.mean_in_flight,
         **{name: found.resources.get(name, float("nan")) for name in RESOURCES},
         "rule": found.verdict.rule,

@@ -28,10 +28,10 @@ USED = [
     *("baseline_cpu_s", "server_cpu_s"),
     *("baseline_memory_mib", "server_memory_mib"),
     *("baseline_start_s", "server_start_s"),
-    *("server_processes", "server_idle_cpu", "request_mib", "reconnections"),
+    *("server_processes", "server_workers", "server_idle_cpu", "request_mib", "reconnections"),
 ]
 RESOURCES = [*LEFT, *USED]
-SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "busy_s", "mean_in_flight", *RESOURCES, *VERDICT]
+SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "busy_s", "parallel", "mean_in_flight", *RESOURCES, *VERDICT]
 CALLS_COLUMNS = ["call_batch_size", "inputs", "calls"]
 RUN_CALLS_COLUMNS = [*ROW, *CALLS_COLUMNS]
 DIRECT_CALLS_COLUMNS = [*ROW, "call_batch_size", "inputs", "call_s", "reference_inputs", "reference_s", "calls"]
@@ -72,11 +72,13 @@ class Asked:
     Attributes:
         precision: half the width of the interval that is asked for, as a part of the larger arm's seconds, or None.
         equal_within: the part of the larger arm's seconds within which a row is equal to the baseline.
+        holds_choices: whether what a system chose at its first start held for all others.
         settings: of systems, as the experiment fixed them.
     """
 
     precision: float | None = None
     equal_within: float = EQUAL_WITHIN
+    holds_choices: bool = False
     settings: tuple[Setting, ...] = ()
 
 
@@ -89,8 +91,9 @@ class Results:
             with itself.
         baseline: the baseline run of each planned pair: ``BASELINE_COLUMNS``; ``total_s`` is NaN if it is not valid.
         served: the served run of each planned pair: ``SERVED_COLUMNS``, and between ``mean_in_flight`` and the
-            resources a column for each fact (``fact_names``); ``total_s``, and ``busy_s``, the seconds in which the
-            predictor was busy, are NaN if the pair is not valid. The verdict is that on the pair.
+            resources a column for each fact (``fact_names``); ``total_s``; ``busy_s``, the seconds in which the
+            predictor was busy, and ``parallel``, how many of its calls were in progress then; all are NaN if the pair
+            is not valid. The verdict is that on the pair.
         calls: the number of the predictor's calls of each size in each served run: ``RUN_CALLS_COLUMNS``.
         direct_calls: the number and mean seconds of separate direct calls beside each pair, and of the reference calls
             that were made in turn with them: ``DIRECT_CALLS_COLUMNS``.

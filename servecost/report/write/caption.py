@@ -10,10 +10,12 @@ from packaging.requirements import Requirement
 
 from servecost.core import layout, packages, systems
 from servecost.core.overhead import EXAMPLES
+from servecost.core.system import VARIANT_SIGN
+from servecost.report import choices
 from servecost.report.computed import Computed
 from servecost.report.pairs import CONFIDENCE
 from servecost.report.read.made_with import MadeWith, Stack, stacks_of
-from servecost.report.read.tables import Asked, Results
+from servecost.report.read.tables import ROW, Asked, Results
 from servecost.report.resolution import of_baseline
 from servecost.report.spread import origins
 from servecost.report.write.cells import name_of
@@ -43,6 +45,7 @@ def caption(numbers: Computed, has_intervals: bool = True) -> str:
         *_resolution(found.same),
         *_origins(numbers),
         *_fixed(found.asked),
+        *_held(found),
     ]
     lines += [
         _slicing(found.slices),
@@ -158,6 +161,24 @@ def _fixed(asked: Asked) -> Iterator[str]:
         yield f"Fixed by the experiment, not chosen by the system at its start: {'; '.join(each)}."
 
 
+def _held(found: Results) -> Iterator[str]:
+    """Yield which choices of a system, made at its first start, held for all others."""
+    if not found.asked.holds_choices:
+        return
+    fixed = {(each.system, each.recipe) for each in found.asked.settings}
+    rows = found.served.merge(choices.in_full(found.served), on=ROW)
+    labels = _labels(found.plan)
+    for (recipe, system, chosen), _ in rows.groupby(["recipe", "system", "chosen"], sort=False):
+        if chosen and not fixed & {(system, recipe), (system, "")} and VARIANT_SIGN not in str(system):
+            what = f"{chosen} for {recipe} under {labels[str(system)]}"
+            yield f"Chosen at its first start, and held for the whole experiment: {what}."
+
+
+def _labels(plan: pd.DataFrame) -> "pd.Series[str]":
+    """Return the systems' labels by their names."""
+    return plan.drop_duplicates("system").set_index("system")["system_label"]
+
+
 def _slicing(slices: pd.DataFrame) -> str:
     if slices.empty:
         return "The arms were timed one after the other, each in one piece."
@@ -177,8 +198,8 @@ def _undivided(found: Results) -> Iterator[str]:
     most = slices.groupby("system", sort=False)["number"].max()
     whole = [system for system, number in most.items() if number <= 2]
     if whole and len(whole) < len(most):
-        labels = found.plan.drop_duplicates("system").set_index("system")["system_label"]
-        named = ", ".join(labels.get(system, system) for system in whole)
+        labels = _labels(found.plan)
+        named = ", ".join(labels[str(system)] for system in whole)
         yield f"In one piece each, since its processes would not survive a stop in the middle of requests: {named}."
 
 
@@ -223,7 +244,7 @@ def _loads(made_with: Sequence[MadeWith]) -> Iterator[str]:
 
 def _stacks(plan: pd.DataFrame, made_with: Sequence[MadeWith]) -> Iterator[str]:
     """Yield the versions that call and serve each recipe, under each system where there are several."""
-    labels = plan.drop_duplicates("system").set_index("system")["system_label"]
+    labels = _labels(plan)
     for stack in stacks_of(made_with):
         under = f" under {labels.get(stack.system, stack.system)}" if len(labels) > 1 else ""
         versions = ", ".join(f"{name} {stack.versions[name]}" for name in _named_packages(stack))

@@ -16,6 +16,7 @@ from servecost.statistics.paired import MOST_NEEDED
 
 # Below this part of its users in flight on average, a cell has not had the concurrency that it is named after.
 IN_FLIGHT_LEAST = 0.8
+PARALLEL_LEAST = 1.05  # fewer calls in progress at a time are one
 NAMED = 6  # so many rows are named in a note, and the others counted
 
 
@@ -43,6 +44,10 @@ def _notes(summary: pd.DataFrame, precision: float | None) -> Iterator[str]:
     if len(few):
         named = _named(few, lambda row: f"{name_of(row)}: {number(row.mean_in_flight)}")
         yield f"Fewer than {percent(IN_FLIGHT_LEAST, 0)} of the users had a request in flight on average in {named}."
+    parallel = valid[valid["parallel"] > PARALLEL_LEAST]
+    if len(parallel):
+        named = _named(parallel, lambda row: f"{name_of(row)}: {number(row.parallel)}")
+        yield f"parallel: the predictor had several calls in progress at a time, on average, in {named}."
     closed = valid[valid["reconnections"] > 0]
     if len(closed):
         named = _named(closed, lambda row: f"{name_of(row)}: {number(row.reconnections)} a run")

@@ -97,8 +97,9 @@ SECTIONS = [
     ),
     Section(
         "What else it takes",
-        "Seconds of CPU per 10,000 examples of each arm's own processes; the peak of their memory; the seconds from "
-        "their start to the first right answer; and what the first call of a size cost beyond a steady one, paid once "
+        "Seconds of CPU per 10,000 examples of each arm's own processes; how many processes the server had, and in how "
+        "many of them the predictor was called (*workers*); the peak of their memory; the seconds from their start to "
+        "the first right answer; and what the first call of a size cost beyond a steady one, paid once "
         "by every process and never scaled. *In flight*: how many requests were under way on average.",
         _machine,
     ),

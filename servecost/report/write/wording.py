@@ -111,11 +111,13 @@ def _instrument(row: Any) -> str:
 
 
 def machine_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return what each cell takes besides seconds: CPU, memory, the start, the first call of its size, in flight."""
+    """Return what each cell takes besides seconds: CPU, processes, memory, the start, the first call, in flight."""
     named = {
         "CPU direct, s": summary["baseline_cpu_s"].map(number),
         "CPU served, s": summary["server_cpu_s"].map(number),
         "CPU overhead, s": summary["cpu_overhead_s"].map(signed),
+        "Processes": summary["server_processes"].map(_count),
+        "Workers": summary["server_workers"].map(_count),
         "Memory direct, MiB": summary["baseline_memory_mib"].map(number),
         "Memory served, MiB": summary["server_memory_mib"].map(number),
         "Start direct, s": summary["baseline_start_s"].map(number),
@@ -125,6 +127,11 @@ def machine_table(summary: pd.DataFrame) -> pd.DataFrame:
         "In flight": summary["mean_in_flight"].map(number),
     }
     return pd.DataFrame({**key_columns(summary), **named})
+
+
+def _count(value: float) -> str:
+    """Return a mean of whole numbers, which is one of them nearly always."""
+    return MISSING if pd.isna(value) else f"{value:.3g}"
 
 
 def key_columns(summary: pd.DataFrame) -> dict[str, "pd.Series[str]"]:

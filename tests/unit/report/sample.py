@@ -71,6 +71,7 @@ def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing
             total_s=both["total_s"].where(is_whole),
             requests=125,
             busy_s=math.nan,
+            parallel=math.nan,
             mean_in_flight=both["concurrency"] * 0.9,
             optimal_batch_size=[choices[number - 1] for number in both["round"]],
             time_per_example_s=both["round"] * 0.001,

@@ -43,6 +43,22 @@ def test_busy_is_the_time_in_which_a_call_was_in_progress(rows, expected):
     assert attribution.busy_ns(log_of(*rows), 10, 100) == expected
 
 
+@pytest.mark.parametrize(
+    ("rows", "busy_ns", "parallel"),
+    [
+        ([(10, 30, 1), (40, 50, 1)], 30, 1),
+        ([(10, 50, 1), (20, 60, 1), (0, 20, 1)], 50, 1.8),  # what was before the release does not count
+        ([(90, 130, 1), (90, 130, 1)], 10, 2),
+        ([], 0, math.nan),
+    ],
+)
+def test_calls_that_overlap_are_parallel(tmp_path: Path, rows, busy_ns, parallel):
+    """By their seconds in all over those in which there was any, within the run."""
+    log_of(*rows).to_csv(tmp_path / "calls.csv", index=False)
+    (tmp_path / "locust_run.json").write_text('{"released_ns": 10, "total_s": 9e-8}')
+    assert attribution.busy(tmp_path) == pytest.approx((busy_ns / 1e9, parallel), nan_ok=True)
+
+
 def test_the_direct_cost_is_that_of_calls_of_the_same_size():
     """It is the mean of those timed at the same batch size, and between two sizes on the line between them."""
     one, eight, between = 0.011, 0.040, 0.011 + (0.040 - 0.011) * 3 / 7
@@ -76,6 +92,6 @@ def test_busy_is_never_more_than_the_window_nor_than_all_calls(rows):
 
 def test_a_system_that_logs_nothing_has_no_attribution(tmp_path: Path):
     """All of it is NaN."""
-    assert math.isnan(attribution.busy_s(tmp_path))
+    assert attribution.busy(tmp_path) == pytest.approx(attribution.Busy(), nan_ok=True)
     calls = attribution.calls_by_size(tmp_path)
     assert all(math.isnan(value) for value in attribution.call_costs(calls, DIRECT, 0.01))

@@ -152,6 +152,15 @@ def test_pairs_of_a_round_may_differ():
     assert overhead.row_verdict(own.assign(round=[1, 2])).rule == "spread"
 
 
+def test_parallel_calls_make_no_contention_negative():
+    """Four calls at a time: what they would cost directly is a quarter of their sum, and the parts add up."""
+    found = with_calls(results(), (1, 2))
+    one, four = (overhead.pairs(replace(found, served=found.served.assign(parallel=by))) for by in (1, 4))
+    direct_s = one["baseline_s"] + one["call_pattern_s"]
+    assert list(four["contention_s"] - one["contention_s"]) == pytest.approx(list(0.75 * direct_s))
+    assert list(four[PARTS].sum(axis=1)) == pytest.approx(list(four["overhead_s"]))
+
+
 def test_the_instruments_share_needs_enough_requests():
     """Fewer than a hundred say nothing of what one takes."""
     found = results()

@@ -174,7 +174,9 @@ class Serving:
         """Have the server make one call of the predictor at each step of a run."""
         if step <= len(self.calls):
             with (self.copy / call_log.LOG).open("a") as file:
-                file.write(f"{RELEASED_NS + step * 10},{RELEASED_NS + step * 10 + 5},{self.calls[step - 1]},8\n")
+                file.write(
+                    f"{RELEASED_NS + step * 10},{RELEASED_NS + step * 10 + 5},{self.calls[step - 1]},8,{700 + step}\n"
+                )
             with (self.part.folder / "loop.log").open("a") as file:
                 file.write("of this run\n")
 
@@ -399,6 +401,7 @@ def test_what_it_took_of_the_machine_is_said(arm: Serving):
         "server_memory_mib": 512.0,
         "server_start_s": 12.5,
         "server_processes": len(arm.tree.members()),
+        "server_workers": len(arm.calls),
         "server_idle_cpu": 0.0,
         "request_mib": len(body.content) / 2**20,
         "reconnections": 0,

@@ -124,6 +124,17 @@ def test_what_the_experiment_fixed_is_said():
     assert not [line for line in lines_of(results()) if line.startswith("Fixed")]
 
 
+def test_a_choice_that_was_held_is_said():
+    """Not if the experiment fixed it, nor if each start chose anew."""
+    said = (
+        "Chosen at its first start, and held for the whole experiment: optimal_batch_size 64 for echo under fastDeploy."
+    )
+    assert said in lines_of(replace(results(), asked=Asked(holds_choices=True)))
+    fixed = Asked(holds_choices=True, settings=(Setting(SYSTEM, "", "OPTIMAL_BATCH_SIZE", "64"),))
+    for lines in (lines_of(results()), lines_of(replace(results(), asked=fixed))):
+        assert not [line for line in lines if line.startswith("Chosen")]
+
+
 def test_recipes_and_cells_with_other_numbers_of_examples_are_named():
     """And nothing is said of scaling where nothing was scaled."""
     found = results()

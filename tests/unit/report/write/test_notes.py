@@ -46,6 +46,13 @@ def test_a_cell_without_its_concurrency_is_noted(in_flight, is_noted):
     assert (note in said) == is_noted
 
 
+@pytest.mark.parametrize(("parallel", "is_noted"), [(1.5, True), (1.01, False), (float("nan"), False)])
+def test_calls_at_a_time_are_noted(parallel, is_noted):
+    """The parts are then those of calls that overlap as much."""
+    said = under_table(SUMMARY.assign(parallel=parallel)[:1], Asked())
+    assert ("parallel: the predictor had several calls in progress at a time" in said) == is_noted
+
+
 @pytest.mark.parametrize(("reconnections", "is_noted"), [(1.5, True), (0.0, False), (float("nan"), False)])
 def test_connections_that_were_opened_anew_are_noted(reconnections, is_noted):
     """What that takes is in the served seconds."""

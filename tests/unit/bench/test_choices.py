@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from servecost.bench import starts
+from servecost.bench import choices
 from servecost.bench.by_hand import Session
-from servecost.bench.starts import Started, table
+from servecost.bench.choices import Started, table
 
 SECONDS = "Seconds to the first right answer"
 
@@ -65,9 +65,9 @@ def test_a_system_is_started_again_and_again(tmp_path: Path, monkeypatch: pytest
         yield SimpleNamespace(start_s=1.25, facts=next(facts))
         events.append("server ended")
 
-    monkeypatch.setattr(starts, "serve", serve)
+    monkeypatch.setattr(choices, "serve", serve)
     session = cast(Session, SimpleNamespace(server="spec", baseline=SimpleNamespace(answers=answers)))
-    assert starts.start(session, 2, events.append) == [Started(1.25, {"size": 2.0}), Started(1.25, {})]
+    assert choices.start(session, 2, events.append) == [Started(1.25, {"size": 2.0}), Started(1.25, {})]
     assert events == [
         "server ended",
         "start 1 of 2: 1.2 s; size 2",

@@ -1,0 +1,5 @@
+"""One example."""
+
+name = "sleeping"
+
+example = ["a"]

@@ -1,0 +1,29 @@
+"""What a system chose by itself at its first start, as settings for all later ones.
+
+A choice is a variable of an experiment: where nothing fixes it, the first one holds, and no mean is of several. Owns
+where it is found: in the manifest of a pair that the results folder holds.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from servecost.core import layout
+from servecost.core.system import System
+
+
+def settings(results: Path, recipe: str, system: System) -> dict[str, str]:
+    """Return the settings that hold what a system chose at its first start with a recipe; none before the first pair.
+
+    ``results``: the results folder.
+    """
+    for path in _manifests(results, recipe, system.name):
+        said = json.loads(path.read_text(encoding="utf-8")).get("server", {})
+        if chosen := {setting: f"{said[fact]:.15g}" for fact, setting in system.choices.items() if fact in said}:
+            return chosen
+    return {}
+
+
+def _manifests(results: Path, recipe: str, system: str) -> Iterator[Path]:
+    for round_folder in sorted(results.glob(layout.ROUND_FOLDERS)):
+        yield from sorted((round_folder / recipe / system).glob(f"*/{layout.MANIFEST_JSON}"))
