@@ -1,7 +1,7 @@
-"""Sleeps a number of times for each input, and more often where the predictor is served.
+"""Sleeps for each input, a little longer where the predictor is served.
 
-``NAPS`` says how often, ``NAPS_SERVED`` how often in the served arm. A nap is a millisecond long, so that a stop, which
-ends a nap early, costs next to nothing of the time.
+``NAP_MS`` is a tenth of the time, ``NAP_SERVED_MS`` that of the served arm: in one long sleep an arm that is stopped
+would sleep on for free, of a short one it loses next to nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 
 # A served copy has a log of its predictor's calls beside it; the direct arm has none.
 _IS_SERVED = Path(__file__).with_name("_logged_calls.py").exists()
-_NAPS = int(os.environ["NAPS_SERVED" if _IS_SERVED else "NAPS"])
+_NAP_S = float(os.environ["NAP_SERVED_MS" if _IS_SERVED else "NAP_MS"]) / 1000
+_NAPS = 10
 
 
 def predictor(inputs: list[Any], batch_size: int = 1) -> list[Any]:
     """Return the inputs, after the naps."""
     for _ in range(_NAPS * len(inputs)):
-        time.sleep(0.001)
+        time.sleep(_NAP_S)
     return list(inputs)
