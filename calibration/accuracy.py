@@ -42,9 +42,9 @@ SECONDS_PER_RUN, LEAST_REQUESTS, DELAY_PAIRS = 2.0, 100, 4
 ATTEMPTS = 2
 CALIBRATION_RECIPES = Path(__file__).with_name("recipes")
 WORKING, DIGESTS_PER_MS = CALIBRATION_RECIPES / "working", 2000
-# 50 ms an input, and 2 % more when served; in requests of 0.8 s, beside which what serving itself adds vanishes.
+# 50 ms an input, and 2 % more when served; in requests of 1.6 s, beside which what serving itself adds vanishes.
 SLEEPING, SLEEP_MS, SLEEP_SERVED_MS, SLOWER_TOLERANCE = CALIBRATION_RECIPES / "sleeping", 50, 51, 0.005
-SLOWER_BATCH_SIZE, SLOWER_EXAMPLES, SLOWER_PAIRS = 16, 160, 6
+SLOWER_BATCH_SIZE, SLOWER_EXAMPLES, SLOWER_PAIRS = 32, 192, 6
 # Of each model, the batch size and the examples of a pair of the baseline with itself: of about ten seconds.
 ZEROS = {"efficientnet_b2": (8, 192), "deepsegment_en": (8, 3072)}
 ZERO_TOLERANCE, ZERO_PAIRS = 0.02, 26

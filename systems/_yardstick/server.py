@@ -35,7 +35,7 @@ PLACEHOLDER = "id-of-the-request"  # in a path
 
 Parts = list[bytes]
 WireOf = Callable[[str], Wire]
-Application = Callable[[bytes, Parts], bytes]
+Application = Callable[[bytes, Parts, float], bytes]
 
 
 class NotServed(Exception):
@@ -72,7 +72,7 @@ class Canned:
         self._answers = dict(zip(map(plain.digest, sent), expected, strict=True))
         self._known: dict[tuple[int, bytes], tuple[bytes, bytes | None]] = {}
 
-    def __call__(self, url: bytes, parts: Parts) -> bytes:
+    def __call__(self, url: bytes, parts: Parts, received_s: float) -> bytes:
         if url.startswith(b"/meta?"):  # fastDeploy's own client asks first
             return b'{"is_pickle_allowed": false}'
         request_id = self._endpoint.request_id(url)
@@ -100,8 +100,7 @@ class Delayed:
         os.chdir(folder)
         self._predictor = importlib.import_module("predictor").predictor
 
-    def __call__(self, url: bytes, parts: Parts) -> bytes:
-        received_s = time.time()
+    def __call__(self, url: bytes, parts: Parts, received_s: float) -> bytes:
         request_id = self._endpoint.request_id(url)
         inputs = self._wire.inputs(b"".join(parts))
         predictions = self._predictor(inputs, batch_size=len(inputs))
@@ -146,6 +145,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._parts: Parts = []
         self._url = b""
+        self._received_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember where to write."""
@@ -153,6 +153,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data; anything but HTTP ends the connection."""
+        self._received_s = time.time()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -170,7 +171,7 @@ class Connection(asyncio.Protocol):
         """Answer."""
         status = b"200 OK"
         try:
-            body = self._application(self._url, self._parts)
+            body = self._application(self._url, self._parts, self._received_s)
         except NotServed:
             status, body = b"404 Not Found", b'{"success": false, "reason": "nothing is served here"}'
         except Exception as error:  # noqa: BLE001  # a server that fails says so, to its client and in its log
