@@ -107,7 +107,7 @@ def main(is_all: bool) -> None:
     findings = [delay(delay_ms) for delay_ms in DELAYS_MS]
     findings.append(slower())
     findings += [zero(recipe) for recipe in list(ZEROS)[: None if is_all else 1]]
-    findings.append(Finding("logging one call, µs", 0.0, call_log_us(), 0.0, CALL_LOG_US, "{}.1f"))
+    findings.append(Finding("logging one call, in µs", 0.0, call_log_us(), 0.0, CALL_LOG_US, "{}.1f"))
     text = page(findings)
     PAGE.write_text(text, encoding="utf-8")
     click.echo(f"{text}\n{PAGE}: after {(time.monotonic() - began_s) / 60:.1f} minutes")
@@ -158,7 +158,7 @@ def delay(delay_ms: float) -> Finding:
     truths_ms = pd.Series(logged, index=found.index)
     errors_ms, truth_ms = (found_ms - truths_ms).to_numpy(), float(truths_ms.mean())
     tolerance_ms = max(DELAY_PART * truth_ms, DELAY_LEAST_MS)
-    what = f"a request that takes {delay_ms:g} ms, ms, {DELAY_PAIRS} pairs"
+    what = f"a request that takes {delay_ms:g} ms, {DELAY_PAIRS} pairs, in ms"
     return Finding(what, truth_ms, truth_ms + errors_ms.mean(), paired.half_width(errors_ms), tolerance_ms, "{}.3f")
 
 

@@ -6,6 +6,7 @@ where it is found: in the manifest of a pair that the results folder holds.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from servecost.core import layout
@@ -17,13 +18,15 @@ def settings(results: Path, recipe: str, system: System) -> dict[str, str]:
 
     ``results``: the results folder.
     """
-    for path in _manifests(results, recipe, system.name):
-        said = json.loads(path.read_text(encoding="utf-8")).get("server", {})
+    for said in _facts(results, recipe, system.name):
         if chosen := {setting: f"{said[fact]:.15g}" for fact, setting in system.choices.items() if fact in said}:
             return chosen
     return {}
 
 
-def _manifests(results: Path, recipe: str, system: str) -> Iterator[Path]:
+def _facts(results: Path, recipe: str, system: str) -> Iterator[dict[str, float]]:
+    """Yield what the server of each pair said of itself; a damaged manifest says nothing."""
     for round_folder in sorted(results.glob(layout.ROUND_FOLDERS)):
-        yield from sorted((round_folder / recipe / system).glob(f"*/{layout.MANIFEST_JSON}"))
+        for path in sorted((round_folder / recipe / system).glob(f"*/{layout.MANIFEST_JSON}")):
+            with suppress(OSError, ValueError, AttributeError):
+                yield json.loads(path.read_text(encoding="utf-8")).get("server", {})

@@ -30,6 +30,8 @@ def test_before_the_first_pair_nothing_is_held(tmp_path: Path):
     keep(tmp_path, "round-1/other/fastdeploy/b8-c1", optimal_batch_size=2)
     keep(tmp_path, "round-1/echo/fastdeploy+batch/b8-c1", optimal_batch_size=32)
     keep(tmp_path, "round-1/echo/fastdeploy/b8-c1")
+    keep(tmp_path, "round-1/echo/fastdeploy/b1-c1")
+    (tmp_path / "round-1/echo/fastdeploy/b1-c1" / layout.MANIFEST_JSON).write_text("{")  # cut short
     assert held.settings(tmp_path, "echo", FASTDEPLOY) == {}
 
 
