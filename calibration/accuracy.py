@@ -46,7 +46,7 @@ WORKING, DIGESTS_PER_MS = CALIBRATION_RECIPES / "working", 2000
 SLEEPING, SLEEP_MS, SLEEP_SERVED_MS, SLOWER_TOLERANCE = CALIBRATION_RECIPES / "sleeping", 50, 51, 0.005
 SLOWER_BATCH_SIZE, SLOWER_EXAMPLES, SLOWER_PAIRS = 32, 192, 6
 # Of each model, the batch size and the examples of a pair of the baseline with itself: of about ten seconds.
-ZEROS = {"efficientnet_b2": (8, 192), "deepsegment_en": (8, 3072)}
+ZEROS = {"efficientnet_b2": (8, 192), "deepsegment_en": (8, 6144)}
 ZERO_TOLERANCE, ZERO_PAIRS = 0.02, 26
 # What the log may add to a call, and of how many calls, how often, the time is taken.
 CALL_LOG_US, CALLS, REPETITIONS = 10, 1000, 15
