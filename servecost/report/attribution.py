@@ -26,7 +26,8 @@ import pandas as pd
 from servecost.core import layout
 from servecost.report.read.tables import CALLS_COLUMNS
 
-PARTS = ["call_pattern_s", "contention_s", "serving_path_s"]
+PART_NAMES = {"call_pattern_s": "call pattern", "contention_s": "contention", "serving_path_s": "serving path"}
+PARTS = list(PART_NAMES)
 
 
 class CallCosts(NamedTuple):

@@ -50,8 +50,7 @@ class Estimate(NamedTuple):
         """Half the width of its own interval; NaN for one round."""
         if self.rounds < 2:
             return float("nan")
-        t = float(special.stdtrit(self.rounds - 1, (1 + CONFIDENCE) / 2))
-        return float(t * self.sd * self.value / self.rounds**0.5)
+        return float(paired.margin(self.sd * self.value, self.rounds))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ known here.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +62,13 @@ def ratio(numerators: Values, denominators: Values, confidence: float = CONFIDEN
     if pairs < 2:
         return Ratio(value, float("nan"), float("nan"), pairs)
     sd = float((above - value * below).std(ddof=1) / below.mean())
-    return Ratio(value, _t(pairs, confidence) * sd / pairs**0.5, sd, pairs)
+    return Ratio(value, float(margin(sd, pairs, confidence)), sd, pairs)
 
 
 def half_width(values: Values, confidence: float = CONFIDENCE) -> float:
     """Return half the width of the interval of a mean, by Student's t; NaN for fewer than two values."""
     own = np.asarray(values, dtype=float)
-    return _t(len(own), confidence) * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else float("nan")
+    return float(margin(float(own.std(ddof=1)), len(own), confidence)) if len(own) > 1 else float("nan")
 
 
 def claim(found: Ratio, delta: float) -> Claim:
@@ -94,11 +94,15 @@ def needed(found: Ratio, delta: float) -> float:
     if np.isnan(found.sd):
         return float("nan")
     counts = np.arange(2, MOST_NEEDED + 1)
-    half_widths = special.stdtrit(counts - 1, (1 + CONFIDENCE) / 2) * found.sd / np.sqrt(counts)
+    half_widths = margin(found.sd, counts)
     by = abs(found.value - 1)
     are_enough = (half_widths < by) | (by + half_widths <= delta * found.larger)
     return float(counts[are_enough.argmax()]) if are_enough.any() else float("inf")
 
 
-def _t(values: int, confidence: float) -> float:
-    return float(special.stdtrit(values - 1, (1 + confidence) / 2))
+def margin(sd: float, values: Any, confidence: float = CONFIDENCE) -> Any:
+    """Return half the width of the interval of a mean of so many values, two at least, with this standard deviation.
+
+    By Student's t; of one number of values, or of an array of them.
+    """
+    return special.stdtrit(values - 1, (1 + confidence) / 2) * sd / np.sqrt(values)

@@ -162,7 +162,8 @@ class ServedArm:
         self._keep_logs(now)
         record = RunRecord.read(now.folder)
         is_recorded = record is not None and record.released_ns is not None
-        kept = self._keep_records(standing, now, record) if record and is_recorded else VALID
+        calls = server.calls(now.calls_before)
+        kept = self._keep_records(standing, now, record, calls) if record and is_recorded else VALID
         checks = [check_server(server, now.members), check_calls(now.folder, now.run, server, record), kept]
         if record and is_recorded:
             checks.append(check_warm(now.folder))
@@ -173,7 +174,7 @@ class ServedArm:
             "server_memory_mib": server.tree.memory_mib(),
             "server_start_s": server.start_s,
             "server_processes": len(now.members),
-            "server_workers": len({line.rpartition(",")[2] for line in server.calls(now.calls_before)}) or math.nan,
+            "server_workers": len({line.rpartition(",")[2] for line in calls}) or math.nan,
             "server_idle_cpu": standing.idle_cpu,
             "request_mib": self._request_mib(now.run.batch_size),
             "reconnections": record.reconnections if record else 0,
@@ -293,10 +294,10 @@ class ServedArm:
         place = now.run.place_for(Verdict(content["rule"]))
         return Verdict(content["rule"], content["reason"] and f"{content['reason']} (log: {place / 'locust.log'})")
 
-    def _keep_records(self, standing: _Standing, now: _UnderWay, record: RunRecord) -> Verdict:
+    def _keep_records(self, standing: _Standing, now: _UnderWay, record: RunRecord, calls: list[str]) -> Verdict:
         """Write the calls and stages of a run; return why the system's own record of stages cannot be read, if so."""
         clock = stops.read(standing.locust.stops_csv)
-        write_calls(now.folder, standing.server.calls(now.calls_before), record, clock)
+        write_calls(now.folder, calls, record, clock)
         standing.pauses.resume()  # a server that was stopped in the middle of a write may hold a lock on its records
         try:
             write_stages(now.folder, now.stages | read_stages(standing.server, record.run), record, clock)

@@ -7,11 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from servecost.report.attribution import PARTS
+from servecost.report.attribution import PART_NAMES, PARTS
 from servecost.report.write.cells import decided, name_of
 from servecost.report.write.numbers import signed, with_interval
-
-NAMES = dict(zip(PARTS, ["call pattern", "contention", "serving path"], strict=True))
 
 
 def listed(summary: pd.DataFrame) -> str:
@@ -24,7 +22,7 @@ def _line(row: Any) -> str:
     said = f"{name_of(row)}: **{row.claim}**, {ratio} ×, {_seconds(row, 'overhead_s')} s"
     if any(pd.isna(getattr(row, part)) for part in PARTS):
         return f"{said}."
-    return f"{said}: {', '.join(f'{name} {_seconds(row, part)}' for part, name in NAMES.items())}."
+    return f"{said}: {', '.join(f'{name} {_seconds(row, part)}' for part, name in PART_NAMES.items())}."
 
 
 def _seconds(row: Any, name: str) -> str:

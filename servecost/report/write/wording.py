@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from servecost.core.verdicts import RULES, Verdict
-from servecost.report.attribution import PARTS
+from servecost.report.attribution import PART_NAMES
 from servecost.report.overhead import WITHDRAWN
 from servecost.report.read.tables import QUANTILES
 from servecost.report.write.cells import EQUAL, UNDECIDED, name_of
@@ -91,8 +91,7 @@ def verdicts(summary: pd.DataFrame) -> str:
 
 def attribution_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the parts of each cell's overhead, with their intervals: a row of strings for each cell of one system."""
-    names = ["Call pattern", "Contention", "Serving path"]
-    parts = {name: interval_column(summary, part, signed) for name, part in zip(names, PARTS, strict=True)}
+    parts = {name.capitalize(): interval_column(summary, part, signed) for part, name in PART_NAMES.items()}
     return pd.DataFrame(
         {
             **key_columns(summary),
