@@ -126,10 +126,11 @@ against itself, the whole interval is within it. One that is too wide to say so 
 
 {wording.markdown(pd.DataFrame([finding.row for finding in findings]))}
 
-- *A request that takes so many ms*: the server works for that time, and logs how long it had each request: that is the
-  truth. Found: the served seconds, less those of the same requests on the null system.
+- *A request that takes so many ms*: the server works for that time, and logs when the kernel had each request for it
+  and when the kernel had its answer: the truth is what lies between. Found: the served seconds, less those of the same
+  requests on the null system.
 - *A predictor that is slower when it is served*: it sleeps {SLEEP_MS} ms an input, {SLEEP_SERVED_MS} ms when served.
-- *The baseline against itself*: two processes that do the same, about ten seconds each.
+- *The baseline against itself*: two processes that do the same, for about ten seconds each.
 - *Logging one call*: what the log of the predictor's calls adds to each.
 
 Measured on {datetime.now(UTC):%Y-%m-%d}: {machine["processor"]}, {machine["cores"]} cores, {machine["system"]}.

@@ -19,9 +19,11 @@ from servecost.core import csv_files, layout, systems
 from servecost.core.recipe import Recipe
 from servecost.core.system import VARIANT_SIGN
 
-# Of a run on the null system: enough for a mean, few enough to be brief.
+# Of a run on the null system: enough for a mean, few enough to be brief. It has so many requests even where the run
+# whose share it tells has fewer, unless they are large.
 INSTRUMENT_REQUESTS = 1000
 INSTRUMENT_REQUESTS_PER_USER = 4
+INSTRUMENT_LEAST_EXAMPLES = 8192
 # On the null system the client reaches its limit, and small cells have few requests: both are its purpose.
 INSTRUMENT_TOLERATES = ("client-cpu", "concurrency")
 # A baseline meets itself at the batch size nearest to this one.
@@ -147,7 +149,8 @@ def _instrument(experiment: Experiment, part: Part, out: Path) -> Part:
 
 def _brief(run: Run) -> Run:
     requests = max(INSTRUMENT_REQUESTS, INSTRUMENT_REQUESTS_PER_USER * run.concurrency)
-    return replace(run, kind=Kind.LOAD, examples=min(run.examples, requests * run.batch_size))
+    at_most = max(run.examples, INSTRUMENT_LEAST_EXAMPLES)
+    return replace(run, kind=Kind.LOAD, examples=min(at_most, requests * run.batch_size))
 
 
 def write(planned: list[Part], out: Path, recipes: Sequence[str] = (), names: Sequence[str] = ()) -> None:

@@ -2,16 +2,18 @@
 
 Run as a program by ``systems.null``, which answers at once with the recipe's canned answers, and by ``systems.delay``,
 which calls the predictor, works for a known time, and writes down how long it had each request. Parsing is
-``httptools``', the loop is ``uvloop``'s. Speaks the wire of any system. One process, one thread.
+``httptools``'. Speaks the wire of any system. One process, one thread.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import json
 import os
+import selectors
+import socket
+import struct
 import sys
 import time
 import traceback
@@ -20,7 +22,6 @@ from pathlib import Path
 from typing import cast
 
 import httptools
-import uvloop
 import xxhash
 
 from servecost.core import answers, call_log, layout, plain, systems
@@ -28,14 +29,18 @@ from servecost.core.recipe import load
 from servecost.core.system import Wire
 
 DEFAULT_DELAY_MS = 5.0
+OK = b"200 OK"
 CONTENT_TYPE = b"application/octet-stream"  # each wire knows its own answers
 REQUESTS_LOG = "requests.log"  # the id of each request, and when it was received and answered
+
+READ_SIZE, BACKLOG = 1 << 18, 1024
+# Linux's number for it, of which Python's socket has no name: the kernel says when it had what is read.
+SO_TIMESTAMPNS, TIMESPEC = 35, struct.Struct("@ll")
 
 PLACEHOLDER = "id-of-the-request"  # in a path
 
 Parts = list[bytes]
 WireOf = Callable[[str], Wire]
-Application = Callable[[bytes, Parts, float], bytes]
 
 
 class NotServed(Exception):
@@ -72,7 +77,7 @@ class Canned:
         self._answers = dict(zip(map(plain.digest, sent), expected, strict=True))
         self._known: dict[tuple[int, bytes], tuple[bytes, bytes | None]] = {}
 
-    def __call__(self, url: bytes, parts: Parts, received_s: float) -> bytes:
+    def __call__(self, url: bytes, parts: Parts) -> bytes:
         if url.startswith(b"/meta?"):  # fastDeploy's own client asks first
             return b'{"is_pickle_allowed": false}'
         request_id = self._endpoint.request_id(url)
@@ -83,6 +88,9 @@ class Canned:
             self._known[key] = around_id(lambda name: self._wire.answer(predictions, name), len(request_id))
         before, after = self._known[key]
         return before if after is None else before + request_id + after
+
+    def answered(self, url: bytes, received_s: float) -> None:
+        """Log nothing."""
 
 
 class Delayed:
@@ -100,14 +108,17 @@ class Delayed:
         os.chdir(folder)
         self._predictor = importlib.import_module("predictor").predictor
 
-    def __call__(self, url: bytes, parts: Parts, received_s: float) -> bytes:
+    def __call__(self, url: bytes, parts: Parts) -> bytes:
         request_id = self._endpoint.request_id(url)
         inputs = self._wire.inputs(b"".join(parts))
         predictions = self._predictor(inputs, batch_size=len(inputs))
         work_for(self._delay_s)
-        body = self._wire.answer(list(predictions), request_id.decode())
-        os.write(self._log, b"%b %.6f %.6f\n" % (request_id, received_s, time.time()))
-        return body
+        return self._wire.answer(list(predictions), request_id.decode())
+
+    def answered(self, url: bytes, received_s: float) -> None:
+        """Log when the kernel had a request, and when it had its answer."""
+        line = b"%b %.6f %.6f\n" % (self._endpoint.request_id(url), received_s, time.time())
+        os.write(self._log, line)
 
 
 def around_id(answer: Callable[[str], bytes], length: int) -> tuple[bytes, bytes | None]:
@@ -137,27 +148,36 @@ def identity_of(parts: Parts) -> bytes:
     return found.digest()
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """One client's connection, kept alive."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, connected: socket.socket, application: Canned | Delayed) -> None:
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket = connected
         self._application = application
         self._parser = httptools.HttpRequestParser(self)
+        self._is_kept = True
         self._parts: Parts = []
         self._url = b""
-        self._received_s = 0.0
+        self._arrived_s = self._received_s = 0.0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to write."""
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none of asyncio's classes
+    def read(self) -> bool:
+        """Read what has arrived, and answer a request that is whole; return whether the connection stays open.
 
-    def data_received(self, data: bytes) -> None:
-        """Parse data; anything but HTTP ends the connection."""
-        self._received_s = time.time()
+        Anything but HTTP ends it.
+        """
         try:
+            data, ancillary, _, _ = self._socket.recvmsg(READ_SIZE, socket.CMSG_SPACE(TIMESPEC.size))
+            self._arrived_s = arrived_s(ancillary)
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._transport.close()
+        except (OSError, httptools.HttpParserError):
+            return False
+        return bool(data) and self._is_kept
+
+    def on_message_begin(self) -> None:
+        """Note when a request's first bytes had arrived."""
+        self._received_s = self._arrived_s
 
     def on_url(self, url: bytes) -> None:
         """Note a request's path."""
@@ -169,9 +189,9 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer."""
-        status = b"200 OK"
+        status = OK
         try:
-            body = self._application(self._url, self._parts, self._received_s)
+            body = self._application(self._url, self._parts)
         except NotServed:
             status, body = b"404 Not Found", b'{"success": false, "reason": "nothing is served here"}'
         except Exception as error:  # noqa: BLE001  # a server that fails says so, to its client and in its log
@@ -180,15 +200,37 @@ class Connection(asyncio.Protocol):
             status, body = b"500 Internal Server Error", json.dumps({"success": False, "reason": reason}).encode()
         self._parts = []
         head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (status, CONTENT_TYPE, len(body))
-        self._transport.write(head + body)
-        if not self._parser.should_keep_alive():
-            self._transport.close()
+        self._is_kept = self._parser.should_keep_alive()
+        try:
+            self._socket.sendall(head + body)
+        except OSError:  # nobody waits for it any more
+            self._is_kept = False
+        else:
+            if status == OK:
+                self._application.answered(self._url, self._received_s)
 
 
-async def serve(application: Application, host: str, port: int) -> None:
+def arrived_s(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """Return when the kernel had what was read with this; now, if it does not say: it begins to with a delay."""
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+            seconds, nanoseconds = cast(tuple[int, int], TIMESPEC.unpack(content))
+            return seconds + nanoseconds / 1e9
+    return time.time()
+
+
+def serve(application: Canned | Delayed, host: str, port: int) -> None:
     """Serve until the process is stopped."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(application), host, port)
-    await server.serve_forever()
+    with selectors.DefaultSelector() as selector, socket.create_server((host, port), backlog=BACKLOG) as listening:
+        selector.register(listening, selectors.EVENT_READ)
+        while True:
+            for ready, _ in selector.select():
+                if ready.fileobj is listening:
+                    connected, _ = listening.accept()
+                    selector.register(connected, selectors.EVENT_READ, Connection(connected, application))
+                elif not ready.data.read():
+                    selector.unregister(ready.fileobj)
+                    cast(socket.socket, ready.fileobj).close()
 
 
 def main() -> None:
@@ -204,10 +246,10 @@ def main() -> None:
     if options.delayed:
         delay_ms = float(os.environ.get("DELAY_MS", DEFAULT_DELAY_MS))
         options.delayed.write_text(f"{delay_ms}\n", encoding="utf-8")
-        application: Application = Delayed(folder, wire_of, delay_ms / 1000)
+        application: Canned | Delayed = Delayed(folder, wire_of, delay_ms / 1000)
     else:
         application = Canned(folder, wire_of)
-    uvloop.run(serve(application, options.host, options.port))
+    serve(application, options.host, options.port)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def test_an_experiment_ends_in_a_table_and_keeps_every_runs_files(command: Comma
     assert (table["overhead_s"] - (table["served_s"] - table["baseline_s"])).abs().max() < 1e-9
     parts = table[["call_pattern_s", "contention_s", "serving_path_s"]]
     assert (table["overhead_s"] - parts.sum(axis=1, skipna=False)).abs().max() < 1e-9
-    assert table["instrument_s"].isna().all()  # too few requests on the null system to say
+    assert (table["instrument_s"] > 0).all()  # of a thousand requests, though the runs have fewer
     assert (table["p50_ms"] <= table["max_ms"]).all()
     assert table["p99_ms"].isna().all()  # which takes 299 requests
 

@@ -86,7 +86,7 @@ def test_any_input_is_answered_by_both_arms_alike(
 
     wire, serve = FastDeployWire(chosen.input_type), yardstick.Canned(folder, FastDeployWire)
     taken = chosen.inputs.take(len(inputs) + 1, first=1)
-    answered = serve(wire.path("id").encode(), [wire.body(taken).content], 0.0)
+    answered = serve(wire.path("id").encode(), [wire.body(taken).content])
     predictions = wire.predictions(200, answered, "id")
     right = [kept[chosen.inputs.place(number)] for number in range(1, len(taken) + 1)]
     assert all(map(answers.same, right, predictions))
