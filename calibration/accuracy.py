@@ -45,9 +45,11 @@ WORKING, DIGESTS_PER_MS = CALIBRATION_RECIPES / "working", 2000
 # 50 ms an input, and 2 % more when served; in requests of 1.6 s, beside which what serving itself adds vanishes.
 SLEEPING, SLEEP_MS, SLEEP_SERVED_MS, SLOWER_TOLERANCE = CALIBRATION_RECIPES / "sleeping", 50, 51, 0.005
 SLOWER_BATCH_SIZE, SLOWER_EXAMPLES, SLOWER_PAIRS = 32, 192, 6
-# Of each model, the batch size and the examples of a pair of the baseline with itself: of about ten seconds.
-ZEROS = {"efficientnet_b2": (8, 192), "deepsegment_en": (8, 6144)}
-ZERO_TOLERANCE, ZERO_PAIRS = 0.02, 26
+# Of each model, the batch size and the examples of a pair of the baseline with itself, of about ten seconds, and how
+# many pairs there are: their standard deviation is 2.3 % and 4.5 %, and the whole interval has to be within the
+# tolerance.
+ZEROS = {"efficientnet_b2": (8, 192, 26), "deepsegment_en": (8, 6144, 80)}
+ZERO_TOLERANCE = 0.02
 # What the log may add to a call, and of how many calls, how often, the time is taken.
 CALL_LOG_US, CALLS, REPETITIONS = 10, 1000, 15
 
@@ -188,7 +190,7 @@ def slower() -> Finding:
 
 def zero(recipe: str) -> Finding:
     """Find the baseline equal to itself."""
-    batch_size, examples = ZEROS[recipe]
+    batch_size, examples, pairs = ZEROS[recipe]
     quick, _ = experiments.read(ROOT / "experiments" / "quick.toml")
     experiment = Experiment(
         recipes=[recipe],
@@ -196,11 +198,11 @@ def zero(recipe: str) -> Finding:
         concurrencies=[1],
         examples=examples,
         rounds=1,
-        pairs=ZERO_PAIRS,
+        pairs=pairs,
         environment=quick.environment,
     )
     found = ratio_of(experiment, load(recipe), Kind.SAME)
-    what = f"{recipe}: the baseline against itself, {ZERO_PAIRS} pairs"
+    what = f"{recipe}: the baseline against itself, {pairs} pairs"
     return Finding(what, 0.0, found.value - 1, found.half_width, ZERO_TOLERANCE, "{}.2%", is_equal=True)
 
 
