@@ -59,6 +59,7 @@ def write(folder: Path, subject: Subject, slice_s: float, names: Iterable[str] =
     content = {
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
+        "host": host(),
         "conditions": gather(subject, slice_s),
         **run,
     }
@@ -109,6 +110,13 @@ def _of_machine(environment: Mapping[str, str], system: str) -> dict[str, Any]:
         "load": {"versions": packages.versions_of(LOAD_PACKAGES, sys.executable)},
         "code": {"servecost": code_digest(), "systems": {system: system_digest(system)}},
     }
+
+
+@cache
+def host() -> str:
+    """Return what tells this machine, between two of its boots, from others: its name, and how its boot's id begins."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return "/".join([platform.node(), *([boot.read_text(encoding="ascii")[:8]] if boot.is_file() else [])])
 
 
 @cache

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from servecost.core import systems, threads
-from servecost.core.overhead import EQUAL_WITHIN
+from servecost.core.overhead import EQUAL_WITHIN, LEAST_ROUNDS
 from servecost.core.reasons import printable
 from servecost.core.recipe import Recipe, load
 from servecost.core.system import LOOPBACK, Served, System
@@ -32,8 +32,6 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 Count = Annotated[int, Field(ge=1)]
 SLICE_S = 1.0
-# With fewer rounds nobody knows their spread.
-LEAST_ROUNDS = 4
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
 LEAST_TIMEOUT_S = 480

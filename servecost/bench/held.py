@@ -1,14 +1,16 @@
 """What a system chose by itself at its first start, as settings for all later ones.
 
 A choice is a variable of an experiment: where nothing fixes it, the first one holds, and no mean is of several. Owns
-where it is found: in the manifest of a pair that the results folder holds.
+where it is found: in what is published of a pair that the results folder holds, or in its manifest.
 """
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
+from servecost.bench import earlier
 from servecost.core import layout
 from servecost.core.system import System
 
@@ -18,7 +20,7 @@ def settings(results: Path, recipe: str, system: System) -> dict[str, str]:
 
     ``results``: the results folder.
     """
-    for said in _facts(results, recipe, system.name):
+    for said in chain(earlier.facts(results, recipe, system.name), _facts(results, recipe, system.name)):
         if chosen := {setting: f"{said[fact]:.15g}" for fact, setting in system.choices.items() if fact in said}:
             return chosen
     return {}

@@ -32,13 +32,15 @@ SAME_BATCH_SIZE = 8
 Absent = Collection[tuple[str, str]]
 
 
-def parts(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Absent = ()) -> list[Part]:
+def parts(
+    experiment: Experiment, recipes: list[Recipe], out: Path, absent: Absent = (), done: Collection[Path] = ()
+) -> list[Part]:
     """Return an experiment's parts in the order in which they are made, the instrument's own among them.
 
-    After the first part of each recipe under a system or a variant of it, which finds the right answers, come the
-    recipe's runs on the null system in that system's wire; in every round, a pair of the baseline with itself comes
-    after one part of each recipe. An experiment may do without either. ``absent``: names of recipes and systems that
-    cannot be had together.
+    After the first part of each recipe under a system or a variant of it that is to be made, which finds the right
+    answers, come the recipe's runs on the null system in that system's wire; in every round, a pair of the baseline
+    with itself comes after one part of each recipe. An experiment may do without either. ``absent``: names of recipes
+    and systems that cannot be had together; ``done``: the places of runs that are not to be made.
     """
     found: list[Part] = []
     with_instrument = set[tuple[str, str]]()
@@ -47,7 +49,8 @@ def parts(experiment: Experiment, recipes: list[Recipe], out: Path, absent: Abse
         wire = part.recipe.name, systems.folder_of(part.system).name
         if experiment.aa and part.system == _first_system(experiment, part.recipe, absent):
             found.append(_same(experiment, part, out))
-        if experiment.instrument and wire not in with_instrument:
+        is_made = any(run.place not in done for run in part.runs)
+        if experiment.instrument and is_made and wire not in with_instrument:
             with_instrument.add(wire)
             found.append(_instrument(experiment, part, out))
     return found

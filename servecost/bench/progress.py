@@ -3,10 +3,12 @@
 Owns the display, the estimate of the time left, and the journal of finished runs.
 """
 
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 from rich.console import Console
@@ -19,30 +21,48 @@ from servecost.core.verdicts import Verdict
 # Until a run of the same pace has finished: an example of a shipped model takes about this long.
 FIRST_GUESS_S_PER_EXAMPLE = 0.03
 PLAIN_INTERVAL_S = 30
+_ROUND_AND_PAIR = re.compile(r"^round \d+, |, pair \d+$")
 
 
 class Estimate:
-    """How long the remaining runs will take, estimated from how long finished runs of the same pace took."""
+    """How long the remaining runs will take: what the same ones took before, else what finished ones of that pace took.
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    ``known``: the steps of an experiment that were made before, and the seconds of each.
+    """
+
+    def __init__(self, runs: Sequence[Run], known: Iterable[tuple[str, float]] = ()) -> None:
         self._remaining = list(runs)
         self._finished: list[tuple[Run, float]] = []
+        self._known: dict[str, list[float]] = {}
+        for step, spent_s in known:
+            self._known.setdefault(_in_any_round(step), []).append(spent_s)
 
     def finish(self, run: Run, seconds: float) -> None:
         """Note that a run is over, and how long it took."""
         self._remaining.remove(run)
         self._finished.append((run, seconds))
+        self._known.setdefault(_in_any_round(run.label), []).append(seconds)
 
     def seconds_left(self, current_s: float = 0) -> float:
         """Return the expected seconds until the end, ``current_s`` after the first remaining run has begun."""
-        expected = [self._per_example_s(run.pace) * run.examples for run in self._remaining]
+        expected = list(map(self.expected_s, self._remaining))
         return max(expected[0] - current_s, 0.0) + sum(expected[1:]) if expected else 0.0
+
+    def expected_s(self, run: Run) -> float:
+        """Return how long a run is expected to take."""
+        alike_s = self._known.get(_in_any_round(run.label))
+        return mean(alike_s) if alike_s else self._per_example_s(run.pace) * run.examples
 
     def _per_example_s(self, pace: str) -> float:
         alike = [(run, spent_s) for run, spent_s in self._finished if run.pace == pace]
         if not alike:
             return FIRST_GUESS_S_PER_EXAMPLE
         return sum(spent_s for _, spent_s in alike) / max(1, sum(run.examples for run, _ in alike))
+
+
+def _in_any_round(label: str) -> str:
+    """Return what a run is called in every round and pair alike."""
+    return _ROUND_AND_PAIR.sub("", label)
 
 
 def duration(seconds: float) -> str:
@@ -72,10 +92,25 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def expect(self, runs: Sequence[Run]) -> None:
-        """Show the progress of these runs, in the order in which they will begin."""
-        self._estimate, self._count = Estimate(runs), len(runs)
+    def expect(self, runs: Sequence[Run], known: Iterable[tuple[str, float]] = ()) -> None:
+        """Show the progress of these runs, in the order in which they will begin; ``known`` as in an Estimate."""
+        self._estimate, self._count = Estimate(runs, known), len(runs)
         self._bar.update(self._task, total=self._count)
+
+    @property
+    def left(self) -> str:
+        """How many runs there are still to be made, and about how long they will take, in words."""
+        count = self._count - self._done
+        return f"{count} run{'s' * (count != 1)}, about {duration(self._estimate.seconds_left())}"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every run has been made, or has failed."""
+        return self._done == self._count
+
+    def expected_s(self, run: Run) -> float:
+        """Return how long a run is expected to take."""
+        return self._estimate.expected_s(run)
 
     def begin(self, label: str) -> None:
         """Show what is being done now."""

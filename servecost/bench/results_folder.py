@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from servecost.bench import earlier
 from servecost.bench.experiment import Experiment
 from servecost.core import csv_files, layout, manifest
 
@@ -20,12 +21,17 @@ class ResultsFolderError(ValueError):
 
 @contextmanager
 def claimed(
-    out: Path, experiment: Experiment, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]
+    out: Path,
+    experiment: Experiment,
+    conditions: Sequence[Mapping[str, Any]],
+    allowed: Sequence[str],
+    published: Path | None = None,
 ) -> Iterator[None]:
     """Hold a results folder for this process, made if need be, and check that it belongs to this experiment.
 
     ``conditions`` are those of now: what the folder holds has to have been made under the same, but for the ``allowed``
-    fields. Raises ResultsFolderError.
+    fields. ``published``: published tables whose pairs it is to hold from now on; they may be of another host. Raises
+    ResultsFolderError.
     """
     record = out / layout.EXPERIMENT_JSON
     wanted = experiment.model_dump(mode="json")
@@ -45,9 +51,17 @@ def claimed(
             raise ResultsFolderError(f"{out} is being written by another bench; wait for it or choose --out") from error
         if record.exists():
             check_same(_recorded(record), wanted, out)
-            check_alike(out, conditions, allowed)
+        if published is not None:
+            try:
+                earlier.conditions(published)
+            except earlier.NotPublished as error:
+                raise ResultsFolderError(str(error)) from error
+            check_same(_recorded(published / layout.EXPERIMENT_JSON), wanted, published)
+        check_alike(out, conditions, allowed, published)
         text = json.dumps(wanted, indent=1) + "\n"
         csv_files.replace(record, lambda file: file.write(text))
+        if published is not None:
+            earlier.adopt(published, out)
         yield
 
 
@@ -94,11 +108,18 @@ def _deciding(content: Mapping[str, Any], recipes: set[str], systems: set[str]) 
             yield f"recipe.{recipe}.system.{name}", own.get("system", {}).get(name, {})
 
 
-def check_alike(out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
-    """Raise ResultsFolderError, naming what differs, unless a folder's runs were made under these conditions."""
+def check_alike(
+    out: Path, conditions: Sequence[Mapping[str, Any]], allowed: Sequence[str], published: Path | None = None
+) -> None:
+    """Raise ResultsFolderError, naming what differs, unless a folder's runs were made under these conditions.
+
+    Its published pairs, those in ``published`` or else those that it has, may be of another host.
+    """
     held = [content["conditions"] for content in manifest.complete(out)]
+    tables = published or out / layout.EARLIER
+    before = earlier.conditions(tables) if tables.exists() else []
     try:
-        manifest.check_alike([*held, *conditions], allowed)
+        manifest.check_alike([*before, *held, *conditions], [*allowed, *([manifest.HOST] if before else [])])
     except manifest.Unlike as error:
         raise ResultsFolderError(
             f"{out} holds runs that were made under other conditions: {error}; choose another with --out, "

@@ -4,14 +4,16 @@ Owns the order in which the arms of a pair are used: warmed, then in turns until
 arm does is its own matter; how long a turn is, ``servecost.bench.turns``'s.
 """
 
+import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from servecost.bench import absences, conditions, plan, store
+from servecost.bench import absences, conditions, earlier, plan, store
 from servecost.bench.arms.pair import Arms, ArmsFactory
 from servecost.bench.arms.protocol import ArmFailed, Timed
 from servecost.bench.arms.records import first_broken
@@ -61,13 +63,36 @@ class Slicing:
         return random.Random(f"{self.seed}/{number}/{cell}")
 
 
-def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Sequence[str] = ()) -> list[Failure]:
-    """Make all pairs of an experiment that its results folder does not hold yet. Returns the failures.
+class Ended(NamedTuple):
+    """How an experiment ended.
+
+    Attributes:
+        failures: the runs that gave no number.
+        is_cut: whether it has runs for which there was no time.
+    """
+
+    failures: list[Failure]
+    is_cut: bool
+
+
+def run(
+    experiment: Experiment,
+    recipes: list[Recipe],
+    out: Path,
+    allowed: Sequence[str] = (),
+    published: Path | None = None,
+    limit_s: float = math.inf,
+) -> Ended:
+    """Make all pairs of an experiment that its results folder does not hold yet.
+
+    ``published``: published tables of the experiment, whose pairs count as made. ``limit_s``: no pair is begun that is
+    not expected to be over after so many seconds.
 
     Raises ExperimentError if no recipe and system can be had together; ResultsFolderError if ``out`` holds the results
     of something else, another bench writes to it, or its pairs were made under conditions that differ from those of now
     in more than the ``allowed`` fields.
     """
+    end_s = time.monotonic() + limit_s
     out = out.absolute()  # processes are started in folders of their own
     variables = experiment.variables()
     now = [
@@ -75,44 +100,73 @@ def run(experiment: Experiment, recipes: list[Recipe], out: Path, allowed: Seque
         for recipe in recipes
         for system in experiment.systems
     ]
-    with claimed(out, experiment, now, allowed), Display() as display:
+    with claimed(out, experiment, now, allowed, published), Display() as display:
         environments = Environments(display.tick, display.say)
-        planned = present(experiment, recipes, out, environments)
-        missing = store.pending(planned)
-        display.expect([step for each in missing for step in each.runs])
-        if not missing:
+        done = earlier.done(out)
+        planned = present(experiment, recipes, out, environments, done)
+        missing = store.pending(planned, done)
+        display.expect([step for each in missing for step in each.runs], spent(out))
+        if missing:
+            display.say(f"to be made: {display.left}")
+        else:
             display.say(f"every pair is in {out} already; to measure anew, remove it or choose another with --out")
         journal = Journal(out, display)
         arms_of = ArmsFactory(experiment, environments, display.tick)
         slicing = Slicing(experiment.slice_s, experiment.seed)
-        make(missing, arms_of, slicing, journal)
-    return journal.failures
+        make(missing, arms_of, slicing, journal, lambda run: time.monotonic() + display.expected_s(run) <= end_s)
+        if not display.is_done:
+            display.say(f"the time is over; left: {display.left}; the same command goes on")
+    return Ended(journal.failures, not display.is_done)
 
 
-def present(experiment: Experiment, recipes: list[Recipe], out: Path, environments: Environments) -> list[Part]:
+def spent(out: Path) -> Iterator[tuple[str, float]]:
+    """Yield how many seconds each step of an experiment took that was made before."""
+    for folder in (out / layout.EARLIER, out):
+        for row in csv_files.rows(folder / layout.WALL_CSV):
+            yield row["step"], float(row["wall_s"])
+
+
+def present(
+    experiment: Experiment,
+    recipes: list[Recipe],
+    out: Path,
+    environments: Environments,
+    done: Collection[Path] = (),
+) -> list[Part]:
     """Return the parts whose recipe and system can be had together, and write the plan, and which are absent.
 
-    The environments of those that are not complete are built, so that nothing is installed between two runs. Raises
-    ExperimentError if there is nothing to measure.
+    ``done``: the places of runs that need not be made. The environments of those that are not complete are built, so
+    that nothing is installed between two runs. Raises ExperimentError if there is nothing to measure.
     """
     everything = plan.parts(experiment, recipes, out)
-    pending = store.pending(everything)
+    pending = store.pending(everything, done)
     wanted = {(part.recipe.name, part.system): part for part, _ in pending if part.kind is Kind.PAIR}
     absent = absences.find([(part.recipe, part.system) for part in wanted.values()], environments)
     if len(absent) == len(recipes) * len(experiment.systems):
         raise ExperimentError("\n".join(["there is nothing to measure", *map(str, absent)]))
-    planned = plan.parts(experiment, recipes, out, {(each.recipe, each.system) for each in absent})
+    planned = plan.parts(experiment, recipes, out, {(each.recipe, each.system) for each in absent}, done)
     plan.write(planned, out, [recipe.name for recipe in recipes], experiment.systems)
     absences.write(absent, out)
     return planned
 
 
-def make(missing: Sequence[store.Pending], arms_of: ArmsOf, slicing: Slicing, journal: Journal) -> None:
-    """Make the pending pairs, part after part, each with fresh arms; what becomes of each is noted in the journal."""
+def make(
+    missing: Sequence[store.Pending],
+    arms_of: ArmsOf,
+    slicing: Slicing,
+    journal: Journal,
+    fits: Callable[[Run], bool] = lambda _: True,
+) -> None:
+    """Make the pending pairs, part after part, each with fresh arms; what becomes of each is noted in the journal.
+
+    ``fits``: whether there is time for a run, which is asked before it is begun.
+    """
     for part, runs in missing:
+        if not any(map(fits, runs)):
+            continue
         journal.begin_part(part)
         with arms_of(part) as arms:
-            for run in runs:
+            for run in filter(fits, runs):
                 journal.begin(run)
                 folder = store.make_room(run)
                 timed = make_pair(arms, part, run, slicing)

@@ -6,7 +6,7 @@ everything is there: an interrupted experiment loses the pair under way, both ar
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -28,14 +28,15 @@ class Pending(NamedTuple):
     runs: list[Run]
 
 
-def pending(parts: Iterable[Part]) -> list[Pending]:
+def pending(parts: Iterable[Part], done: Collection[Path] = ()) -> list[Pending]:
     """Return the pending runs, in order; parts without any are left out.
 
+    ``done``: the places of runs that count as complete without being there.
     In each part those that have failed before come last: what ends a process is to take no other run with it.
     """
     found = []
     for part in parts:
-        missing = [run for run in part.runs if not is_complete(run)]
+        missing = [run for run in part.runs if run.place not in done and not is_complete(run)]
         found.append(Pending(part, sorted(missing, key=lambda run: run.failed_place.exists())))
     return [each for each in found if each.runs]
 

@@ -45,6 +45,14 @@ HOLD_UNTIL = "HOLD_UNTIL"
 # Names, in Locust's environment, the digest of the inputs that the direct arm has answered.
 INPUTS = "EXPECTED_INPUTS"
 
+# A results folder may have published tables of the same experiment in it, whose pairs count as done.
+EARLIER = "earlier"
+# Of published results: what the runs were made with, and the tables that say which runs there are.
+MADE_WITH_JSON = "made_with.json"
+SERVED_TABLE_CSV = "served.csv"
+SAME_TABLE_CSV = "same.csv"
+INSTRUMENT_TABLE_CSV = "instrument.csv"
+
 EXPERIMENT_JSON = "experiment.json"
 EXPECTED_JSON = "expected.json"
 MANIFEST_JSON = "manifest.json"

@@ -15,6 +15,7 @@ from servecost.core import csv_files
 from servecost.core.layout import MANIFEST_JSON, SCHEMA_VERSION
 
 _NOT_SET = "not set"
+HOST = "machine.host"
 
 
 class Damaged(ValueError):

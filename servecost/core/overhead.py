@@ -14,6 +14,8 @@ EXAMPLES = 10_000
 WARM_UPS = 3
 # A row whose interval lies within this part of its larger arm is equal to the baseline; an experiment may say another.
 EQUAL_WITHIN = 0.05
+# Fewer rounds (or pairs, if there is one round) know little of their own spread.
+LEAST_ROUNDS = 4
 
 
 def per_examples(total_s: Any, examples: Any) -> Any:

@@ -16,11 +16,11 @@ CLIENT_WAIT_MAX, CLIENT_WAIT_NEGLIGIBLE_S = 0.2, 0.5
 # Above this part of a core, a resting arm takes time from the other while that is timed.
 IDLE_CPU_MAX = 0.1
 # The slowest round over the fastest, of either arm: above this, the machine has changed between rounds.
-SPREAD_MAX = 2.0
 # The wall clock against the monotonic one, over a run: above this, a clock was set, or the machine slept.
 CLOCK_STEP_MAX_S = 0.1
 # The rule that a recipe breaks under a system, whatever the machine does.
 UNSENDABLE = "unsendable"
+MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,8 @@ _ALL = (
     ),
     Rule("disk", "there is disk space left", "free some space, also where temporary files are kept; run it again"),
     Rule("files", "the run's files are whole and can be read", "free some space if there is none; run it again"),
-    Rule(
-        "spread",
-        f"no round takes more than {SPREAD_MAX:g} times as long as another",
-        "keep the machine quiet, and measure into another folder",
-    ),
     Rule("noise", "the interval is as narrow as the experiment asks", "measure more rounds, or longer runs"),
-    Rule("missing", "every planned run is there", "run the same command again"),
+    Rule(MISSING, "every planned run is there", "run the same command again"),
     Rule("withdrawn", "a published number is not known to be wrong", "measure it again, with this version"),
 )
 RULES = {rule.name: rule for rule in _ALL}

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from servecost.core.overhead import EQUAL_WITHIN
-from servecost.core.verdicts import SPREAD_MAX, VALID, Verdict
+from servecost.core.overhead import EQUAL_WITHIN, LEAST_ROUNDS
+from servecost.core.verdicts import MISSING, VALID, Verdict
 from servecost.report.attribution import PARTS
 from servecost.report.pairs import ARMS, CONFIDENCE, MEANS, WITHDRAWN, pairs, per_request_ms
 from servecost.report.read.tables import VERDICT
@@ -26,7 +26,6 @@ __all__ = [
     "CELL",
     "CONFIDENCE",
     "KEY",
-    "MISSING",
     "NUMBERS",
     "WITHDRAWN",
     "pairs",
@@ -34,9 +33,6 @@ __all__ = [
     "summary",
 ]
 
-# A difference between rounds below this part of the served seconds moves no number: a baseline may be microseconds.
-NEGLIGIBLE = 0.01
-MISSING = "missing"
 CELL = ["recipe", "system", "system_label", "batch_size", "concurrency"]
 KEY = [*CELL, "choice"]
 NUMBERS = [*ARMS, "overhead_s", "ratio", *PARTS, *MEANS]
@@ -148,17 +144,18 @@ def _places(rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 
 
 def row_verdict(own: pd.DataFrame) -> Verdict:
-    """Return the verdict on a row: that on the first of its runs that is not valid, else on how its rounds agree."""
+    """Return the verdict on a row: that on the first of its runs that is not valid.
+
+    Where LEAST_ROUNDS of its rounds are there, or so many pairs of its only one, it counts without those that have not
+    been made yet.
+    """
     broken = own[own["rule"] != ""]
+    made = own[own["rule"] == ""]
+    if (made["round"].nunique() if own["round"].nunique() > 1 else len(made)) >= LEAST_ROUNDS:
+        broken = broken[broken["rule"] != MISSING]
     if WITHDRAWN in set(broken["rule"]):
         return Verdict(WITHDRAWN, str(broken["reason"].iloc[0]))
     if len(broken):
         first = min(broken.itertuples(), key=lambda run: run.rule == MISSING)
         return Verdict(str(first.rule), f"round {first.round}: {first.reason}")
-    rounds = own.groupby("round")[ARMS].mean()
-    for arm in ARMS:
-        least, most = rounds[arm].min(), rounds[arm].max()
-        if most > SPREAD_MAX * least and most - least > NEGLIGIBLE * rounds["served_s"].mean():
-            name = arm.removesuffix("_s")
-            return Verdict("spread", f"the slowest round of {name} took {most / least:.1f} × the fastest")
     return VALID

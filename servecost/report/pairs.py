@@ -35,7 +35,8 @@ def pairs(results: Results) -> pd.DataFrame:
     there, are enough to tell; ``calls`` per 10,000 examples, ``inputs_per_call``, and ``parallel``, how many of the
     calls were in progress at a time; ``mean_in_flight``;
     ``baseline_cpu_s``, ``server_cpu_s`` and their difference ``cpu_overhead_s``, seconds of CPU per 10,000 examples;
-    memory, seconds to start, and what the first call of the size cost each arm (``…_cold_s``, never scaled); ``rule``
+    memory, seconds to start, and what the first call of the size cost each arm (``…_cold_s``, never scaled); ``host``,
+    the machine that made it; ``rule``
     and ``reason``, empty if the pair is valid. Numbers are NaN where it is not. Seconds of fewer or more examples are
     scaled in proportion.
     """
@@ -53,7 +54,7 @@ def pairs(results: Results) -> pd.DataFrame:
     merged["ratio"] = merged["served_s"] / merged["baseline_s"]
     merged["overhead_per_request_ms"] = per_request_ms(merged["overhead_s"], merged)
     merged = _with_shares(merged, results)
-    columns = [*results.plan.columns, "choice", "requests", *NUMBERS, *VERDICT]
+    columns = [*results.plan.columns, "choice", "requests", *NUMBERS, "host", *VERDICT]
     return _without_withdrawn(merged[columns], results.withdrawn)
 
 

@@ -19,6 +19,7 @@ import requests
 from servecost.bench.processes.process import free_port
 from servecost.core import answers, csv_files, layout, recipe, systems
 from servecost.report import attribution
+from servecost.report.read import published, results
 from tests.faults import fault
 from tests.support import PATIENCE_S, PREDICTOR, ROOT, Command, wait_until, write_recipe
 
@@ -331,6 +332,51 @@ def test_answers_that_no_client_can_be_sent_are_one_line(invoke: Command, tmp_pa
     assert done.returncode == 2
     assert "INVALID(unsendable): fastDeploy: the predictor answers with bytes" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_experiment_is_made_in_pieces(invoke: Command, tmp_path: Path):
+    """What one folder has published is not made again in another, and both together are the experiment."""
+    experiment = written(tmp_path, SMALL.format('"echo"'))
+    first, second, tables = (tmp_path / name for name in ("first", "second", "published"))
+    assert invoke("run", experiment, "--out", first).returncode == 0
+    published.write(results.read(first), first / layout.EXPERIMENT_JSON, tables)
+    written(tmp_path, SMALL.format('"echo"').replace("rounds = 1", "rounds = 2"))
+
+    none = invoke("run", experiment, "--out", second, "--from", tables, "--for", "1s")
+    assert none.returncode == 0, none.stderr
+    assert re.search(r"^to be made: 1 run, about \d+ s$", none.stdout, re.MULTILINE)
+    assert re.search(
+        r"^the time is over; left: 1 run, about \d+ s; the same command goes on$", none.stdout, re.MULTILINE
+    )
+    assert run_folders(second) == {}
+
+    done = invoke("run", experiment, "--out", second, "--from", tables, "--for", "10m")
+    assert done.returncode == 0, done.stderr
+    assert list(run_folders(second)) == ["round-2/echo/fastdeploy/b8-c4"]
+    (row,) = pd.read_csv(second / "table.csv").itertuples()
+    totals = pd.concat([results.read(first).served, results.read(second).served])["total_s"]
+    assert (row.rounds, row.pairs) == (2, 2)
+    assert totals.nunique() == 2
+    assert "INVALID" not in done.stdout
+    assert invoke("run", experiment, "--out", second).stdout.count("every pair is in") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--for", "5", "'5' is no time; give one like 90s, 60m or 1.5h"),
+        ("--for", "-1m", "'-1m' is no time; give one like 90s, 60m or 1.5h"),
+        ("--from", ".", ". has no published results; give a folder like docs/results/page"),
+    ],
+)
+def test_a_piece_that_cannot_be_made_is_a_line(invoke: Command, tmp_path: Path, option: str, value: str, says: str):
+    """And nothing is begun."""
+    experiment = written(tmp_path, SMALL.format('"echo"'))
+    done = invoke("run", experiment, "--out", tmp_path / "out", option, value)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "out").glob("round-*"))
 
 
 @pytest.mark.network  # pip says what cannot be had together

@@ -32,12 +32,12 @@ def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Pa
             return Verdict("memory", "12 MiB of 100 MiB were left; it was stopped")
 
     monkeypatch.setattr(served, "Watch", Exhausted)
-    (failure,) = run(ECHO, [load("echo")], tmp_path)
+    (failure,) = run(ECHO, [load("echo")], tmp_path).failures
     assert "INVALID(memory): 12 MiB of 100 MiB were left; it was stopped. Remedy: take smaller" in str(failure)
     failed = tmp_path / "round-1" / "echo" / systems.default() / "b1-c2.failed"
     assert json.loads((failed / layout.FAILURE_JSON).read_text())["rule"] == "memory"
     monkeypatch.undo()
-    again = run(ECHO, [load("echo")], tmp_path)
+    again = run(ECHO, [load("echo")], tmp_path).failures
     assert {each.verdict.rule for each in again} <= {"clock"}  # which somebody may set in the middle of any run
 
 
@@ -46,7 +46,7 @@ def test_a_served_run_without_memory_is_stopped_and_its_reason_kept(tmp_path: Pa
 def test_a_direct_arm_without_memory_is_stopped_with_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """It is stopped before anything is served, and no pair is made."""
     monkeypatch.setattr(watch, "MEMORY_LEAST", 2.0)
-    (failure,) = run(ECHO, [load("echo")], tmp_path)
+    (failure,) = run(ECHO, [load("echo")], tmp_path).failures
     assert "users: INVALID(memory): " in str(failure)
     assert not list(tmp_path.rglob(layout.BASELINE_CSV))
 

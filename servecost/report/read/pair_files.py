@@ -34,6 +34,7 @@ class PairFound:
         mean_in_flight: how many requests were in flight on average; NaN if that was not noted.
         facts: what the system chose by itself, as numbers by name.
         resources: what was left of the machine and what the arms took of it, as numbers by name.
+        host: the machine that made it.
     """
 
     verdict: Verdict
@@ -43,6 +44,7 @@ class PairFound:
     mean_in_flight: float = math.nan
     facts: Mapping[str, float] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
+    host: str = ""
 
 
 class SameFound(NamedTuple):
@@ -79,13 +81,13 @@ def pair(folder: Path, row: Any) -> PairFound:
         served_s = total_of(pd.read_csv(own / layout.LOCUST_STATS_CSV), row)
         (baseline_s,) = _baseline_totals(own, row, 1)
         verdict = Verdict(**content["verdict"])
-        facts, resources = content.get("server", {}), content.get("resources", {})
+        facts, resources, host = content.get("server", {}), content.get("resources", {}), content.get("host", "")
         if not verdict.is_valid:
-            return PairFound(verdict, facts=facts, resources=resources)
+            return PairFound(verdict, facts=facts, resources=resources, host=host)
         in_flight = (
             json.loads((own / layout.LOCUST_RUN_JSON).read_text(encoding="utf-8")).get("mean_in_flight") or math.nan
         )
-        return PairFound(verdict, baseline_s, served_s, attribution.busy(own), in_flight, facts, resources)
+        return PairFound(verdict, baseline_s, served_s, attribution.busy(own), in_flight, facts, resources, host)
     except (manifest.Damaged, ValueError, KeyError, TypeError) as error:
         return PairFound(Verdict("files", str(error)))
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from servecost.core.layout import EXPERIMENT_JSON
+from servecost.core.layout import EXPERIMENT_JSON, MADE_WITH_JSON
 from servecost.report.read import asked
 from servecost.report.read.made_with import MadeWith, merged_by_day
 from servecost.report.read.tables import Results, read_csv
 
-MADE_WITH_JSON = "made_with.json"
 MERGED_JSON = "merged.json"  # the fields in which the runs were allowed to differ, where there are any
 TABLES = [field.name for field in fields(Results) if field.type is pd.DataFrame]
 # A reason may name a log, which is not published.

@@ -3,7 +3,7 @@
 Owns the stages' labels: a stage lies between two times, and the names of the times are the client's and the system's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from servecost.report.read.tables import QUANTILES, read_csv
 # How the client's own times are called, before and after those that the system notes.
 SENT, ARRIVED = "sent", "arrived"
 UNSURE = 0.05
+BIN, LEAST_MS = 1.01, 1e-3
 
 
 def response_times_ms(folder: Path) -> pd.DataFrame:
@@ -57,6 +58,19 @@ def _in_order(reached: pd.DataFrame) -> list[str]:
 def labels(stages: Sequence[str]) -> list[str]:
     """Return what the stages between these times are called, from ``sent → …`` to ``… → arrived``."""
     return [f"{begin} → {end}" for begin, end in pairwise([SENT, *stages, ARRIVED])]
+
+
+def histogram(values: "pd.Series[float]") -> str:
+    """Return how many values are in each bin, as ``place:number``: a bin is 1 % wide, and that of 1 ms has place 0."""
+    places = np.rint(np.log(values.clip(lower=LEAST_MS)) / np.log(BIN)).astype(int)
+    return " ".join(f"{place}:{number}" for place, number in places.value_counts(sort=False).sort_index().items())
+
+
+def from_histograms(histograms: Iterable[str]) -> "pd.Series[float]":
+    """Return the values of some histograms together, each as the middle of its bin: within 0.5 %."""
+    found = [tuple(map(int, each.split(":"))) for own in histograms for each in own.split()]
+    places, numbers = np.array(found, dtype=int).reshape(-1, 2).T
+    return pd.Series(np.repeat(BIN ** places.astype(float), numbers))
 
 
 def quantiles(values: "pd.Series[float]") -> dict[str, float]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from servecost.core import manifest
-from servecost.report.read import published, runs
+from servecost.core import layout, manifest
+from servecost.report.read import published, runs, together
 from servecost.report.read.tables import WITHDRAWN_KEY, NoResults, Results
 
 __all__ = ["NoResults", "Results", "not_withdrawn", "read"]
@@ -22,8 +22,7 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
     Raises NoResults if it is none, or if its runs were made under conditions that differ in more than the ``allowed``
     fields.
     """
-    found = published.read(folder) if published.is_there(folder) else runs.read(folder)
-    allowed_before = published.merged(folder)
+    found, allowed_before = _read(folder)
     try:
         pooled = manifest.check_alike([each.conditions for each in found.made_with], [*allowed, *allowed_before])
     except manifest.Unlike as error:
@@ -32,6 +31,18 @@ def read(folder: Path, allowed: Sequence[str] = ()) -> Results:
             "or override the check with --allow-different FIELD"
         ) from error
     return replace(found, pooled=pooled)
+
+
+def _read(folder: Path) -> tuple[Results, list[str]]:
+    """Return a folder's content, and the fields in which its runs were allowed to differ when they were published."""
+    if published.is_there(folder):
+        return published.read(folder), published.merged(folder)
+    before = folder / layout.EARLIER
+    if not published.is_there(before):
+        return runs.read(folder), []
+    earlier = published.read(before)
+    own = runs.read(folder, together.made(earlier))
+    return together.join(earlier, own), [*published.merged(before), manifest.HOST]
 
 
 def not_withdrawn(found: Results, table: pd.DataFrame) -> pd.DataFrame:

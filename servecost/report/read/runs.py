@@ -3,7 +3,7 @@
 Owns the way from files to tables. What one pair's files say of it is read by ``pair_files``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from servecost.report.read.tables import (
     DIRECT_CALLS_COLUMNS,
     INSTRUMENT_COLUMNS,
     PART,
-    QUANTILES,
     RESOURCES,
     ROW,
     RUN_CALLS_COLUMNS,
     SAME_COLUMNS,
     SERVED_COLUMNS,
     SLICES_COLUMNS,
+    TIMES,
     VERDICT,
     WITHDRAWN_COLUMNS,
     NoResults,
@@ -39,12 +39,16 @@ from servecost.report.read.tables import (
 )
 
 
-def read(folder: Path) -> Results:
-    """Return the content of a results folder. Raises NoResults if it is none, or its plan is damaged."""
+def read(folder: Path, elsewhere: Collection[tuple[Any, ...]] = ()) -> Results:
+    """Return the content of a results folder. Raises NoResults if it is none, or its plan is damaged.
+
+    ``elsewhere``: the pairs, by ``ROW``, whose numbers are not to be read here.
+    """
     everything = _plan(folder)
     is_same = everything["system"] == layout.SAME
     plan, same = everything[~is_same].reset_index(drop=True), everything[is_same]
-    found = [(row, pair_files.pair(folder, row)) for row in plan.itertuples()]
+    here = [row for row in plan.itertuples() if tuple(getattr(row, name) for name in ROW) not in elsewhere]
+    found = [(row, pair_files.pair(folder, row)) for row in here]
     valid = [row for row, pair in found if pair.verdict.is_valid]
 
     def of_valid_pairs(read_one: Callable[[Path], pd.DataFrame], columns: list[str]) -> pd.DataFrame:
@@ -100,15 +104,16 @@ def _served(row: Any, found: PairFound) -> dict[str, Any]:
         **found.busy._asdict(),
         "mean_in_flight": found.mean_in_flight,
         **{name: found.resources.get(name, float("nan")) for name in RESOURCES},
+        "host": found.host,
         "rule": found.verdict.rule,
         "reason": found.verdict.reason,
     }
 
 
-def served_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def served_table(rows: Sequence[Mapping[Any, Any]]) -> pd.DataFrame:
     """Return the served table of its rows: ``SERVED_COLUMNS``, with a column for each fact before the resources."""
     facts = dict.fromkeys(name for row in rows for name in row if name not in SERVED_COLUMNS)
-    last = [*RESOURCES, *VERDICT]
+    last = [*RESOURCES, "host", *VERDICT]
     return pd.DataFrame(rows, columns=[*(name for name in SERVED_COLUMNS if name not in last), *facts, *last])
 
 
@@ -141,12 +146,12 @@ def _cold(folder: Path, row: Any) -> pd.DataFrame:
 
 
 def quantiles_by(key: list[str], requests: pd.DataFrame) -> pd.DataFrame:
-    """Return the quantiles of ``ms``, and the number of requests, of each group of requests, in their order."""
+    """Return the quantiles of ``ms``, the number of requests and their histogram, of each group, in their order."""
     rows = [
-        (*group, *own_requests.quantiles(own["ms"]).values(), len(own))
+        (*group, *own_requests.quantiles(own["ms"]).values(), len(own), own_requests.histogram(own["ms"]))
         for group, own in requests.groupby(key, sort=False)
     ]
-    return pd.DataFrame(rows, columns=[*key, *QUANTILES, "requests"])
+    return pd.DataFrame(rows, columns=[*key, *TIMES])
 
 
 def _together(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:

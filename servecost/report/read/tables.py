@@ -18,7 +18,7 @@ PART = ["round", "recipe", "system"]
 ROW = [*PART, "batch_size", "concurrency", "pair"]
 CELL = ["recipe", "system", "batch_size", "concurrency"]
 VERDICT = ["rule", "reason"]
-NAMES = ["recipe", "system", "system_label", "arm", "stage", "step"]
+NAMES = ["recipe", "system", "system_label", "arm", "stage", "step", "host", "histogram"]
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 BASELINE_COLUMNS = [*ROW, "examples", "total_s", *VERDICT]
@@ -31,12 +31,14 @@ USED = [
     *("server_processes", "server_workers", "server_idle_cpu", "request_mib", "reconnections"),
 ]
 RESOURCES = [*LEFT, *USED]
-SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "busy_s", "parallel", "mean_in_flight", *RESOURCES, *VERDICT]
+SERVED_COLUMNS = [*ROW, "examples", "requests", "total_s", "busy_s", "parallel", "mean_in_flight"]
+SERVED_COLUMNS += [*RESOURCES, "host", *VERDICT]
 CALLS_COLUMNS = ["call_batch_size", "inputs", "calls"]
 RUN_CALLS_COLUMNS = [*ROW, *CALLS_COLUMNS]
 DIRECT_CALLS_COLUMNS = [*ROW, "call_batch_size", "inputs", "call_s", "reference_inputs", "reference_s", "calls"]
-RESPONSE_TIMES_COLUMNS = [*CELL, *QUANTILES, "requests"]
-STAGES_COLUMNS = [*CELL, "stage", *QUANTILES, "requests"]
+TIMES = [*QUANTILES, "requests", "histogram"]
+RESPONSE_TIMES_COLUMNS = [*CELL, *TIMES]
+STAGES_COLUMNS = [*CELL, "stage", *TIMES]
 INSTRUMENT_COLUMNS = [*CELL, "request_s", "requests"]
 SAME_COLUMNS = ["round", "recipe", "batch_size", "pair", "examples", "total_s", "again_s", *VERDICT]
 COLD_COLUMNS = [*PART, *layout.COLD_COLUMNS]
@@ -93,12 +95,13 @@ class Results:
         served: the served run of each planned pair: ``SERVED_COLUMNS``, and between ``mean_in_flight`` and the
             resources a column for each fact (``fact_names``); ``total_s``; ``busy_s``, the seconds in which the
             predictor was busy, and ``parallel``, how many of its calls were in progress then; all are NaN if the pair
-            is not valid. The verdict is that on the pair.
+            is not valid. ``host`` is the machine that made the pair. The verdict is that on the pair.
         calls: the number of the predictor's calls of each size in each served run: ``RUN_CALLS_COLUMNS``.
         direct_calls: the number and mean seconds of separate direct calls beside each pair, and of the reference calls
             that were made in turn with them: ``DIRECT_CALLS_COLUMNS``.
         response_times: quantiles in ms over all valid runs of a cell: ``RESPONSE_TIMES_COLUMNS``; NaN where there were
-            too few requests to tell.
+            too few requests to tell. ``histogram``: how many requests took how long, from which those of several
+            folders together can be found; empty if it is not known.
         stages: quantiles in ms of each stage of the requests that the server has on record: ``STAGES_COLUMNS``.
         instrument: seconds per request of each cell on the null system, in the wire of the cell's own system, and of
             how many: ``INSTRUMENT_COLUMNS``.
@@ -147,7 +150,7 @@ def read_csv(source: Path | IO[str]) -> pd.DataFrame:
     """
     words = dict.fromkeys([*VERDICT, *NAMES], "str")
     table = pd.read_csv(source, keep_default_na=False, na_values=[""], dtype=words)
-    return table.fillna({name: "" for name in VERDICT if name in table})
+    return table.fillna({name: "" for name in (*VERDICT, "host") if name in table})
 
 
 def whole_rows(path: Path) -> pd.DataFrame:

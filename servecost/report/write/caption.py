@@ -13,6 +13,7 @@ from servecost.core.overhead import EXAMPLES
 from servecost.core.system import VARIANT_SIGN
 from servecost.report import choices
 from servecost.report.computed import Computed
+from servecost.report.hosts import agreement
 from servecost.report.pairs import CONFIDENCE
 from servecost.report.read.made_with import MadeWith, Stack, stacks_of
 from servecost.report.read.tables import ROW, Asked, Results
@@ -42,6 +43,8 @@ def caption(numbers: Computed, has_intervals: bool = True) -> str:
     lines = [
         _units(plan),
         _rounds(summary, has_intervals),
+        *_not_made(summary),
+        *_hosts(numbers),
         *_resolution(found.same),
         *_origins(numbers),
         *_fixed(found.asked),
@@ -110,7 +113,8 @@ def _cells_with_more(more: pd.DataFrame) -> Iterator[str]:
 
 def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:
     """Return of how many rounds and pairs a row is the mean, how many examples these are, and what stands after ±."""
-    rounds, pairs = summary["rounds_planned"], summary["pairs_planned"]
+    is_valid = summary["rule"] == ""
+    rounds, pairs = (summary[name].where(is_valid, summary[f"{name}_planned"]) for name in ("rounds", "pairs"))
     mean = _mean_of(rounds, pairs)
     is_known = summary["overhead_s_half_width"].notna().any()
     odd = " An odd number of rounds: one arm began more often than the other." if (rounds[rounds > 1] % 2).any() else ""
@@ -118,6 +122,28 @@ def _rounds(summary: pd.DataFrame, has_intervals: bool) -> str:
     return (
         f"Each row is {mean}, {_range(pairs * summary['examples'])} examples in each arm{interval}; difference and "
         f"ratio are one estimate, from pairs.{'' if is_known else ' There is no interval.'}{odd}"
+    )
+
+
+def _not_made(summary: pd.DataFrame) -> Iterator[str]:
+    """Yield how much of an experiment has not been made yet, though its rows count."""
+    begun = summary[(summary["rule"] == "") & (summary["pairs"] < summary["pairs_planned"])]
+    if len(begun):
+        made, planned = summary["pairs"].sum(), summary["pairs_planned"].sum()
+        yield f"**Not all of it has been made yet**: {made:,} of {planned:,} pairs."
+
+
+def _hosts(numbers: Computed) -> Iterator[str]:
+    """Yield on which hosts the pairs were made, where these are several, and whether they agree."""
+    found = agreement(numbers.pairs)
+    if len(found.pairs) < 2:
+        return
+    made = ", ".join(f"{host} {count:,}" for host, count in found.pairs.items())
+    rows = found.differing.assign(label=found.differing["recipe"]).itertuples()
+    differing = "; ".join(map(name_of, rows)) or "none"
+    yield (
+        f"Pairs of {len(found.pairs)} hosts: {made}. Of {found.tested} rows with pairs enough to tell, the ratio "
+        f"differs between hosts in {differing}."
     )
 
 

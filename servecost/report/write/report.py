@@ -38,13 +38,13 @@ class Written:
     Attributes:
         table: the published table with its caption and verdicts, as Markdown.
         html: the path of the HTML report.
-        is_valid: whether every row of the table is.
+        broken: the rules that rows of the table break.
         problems: which pictures could not be drawn, and why, a line each.
     """
 
     table: str
     html: Path
-    is_valid: bool
+    broken: frozenset[str]
     problems: tuple[str, ...]
 
 
@@ -62,7 +62,8 @@ def write(folder: Path, allowed: Sequence[str] = ()) -> Written:
     page = _Page(folder)
     html = folder / REPORT_HTML
     html.write_text(page.html(numbers), encoding="utf-8")
-    return Written(table, html.resolve(), bool((numbers.summary["rule"] == "").all()), tuple(page.problems))
+    broken = frozenset(numbers.summary["rule"]) - {""}
+    return Written(table, html.resolve(), broken, tuple(page.problems))
 
 
 def _tables(numbers: Computed) -> Iterator[str]:
@@ -77,7 +78,9 @@ def _tables(numbers: Computed) -> Iterator[str]:
 
 def with_percentiles(summary: pd.DataFrame, response_times: pd.DataFrame) -> pd.DataFrame:
     """Return a summary with the percentiles of the response times in ms."""
-    times = response_times.drop(columns="requests").rename(columns={name: f"{name}_ms" for name in QUANTILES})
+    times = response_times.drop(columns=["requests", "histogram"]).rename(
+        columns={name: f"{name}_ms" for name in QUANTILES}
+    )
     return summary.merge(times, how="left", on=CELL)
 
 

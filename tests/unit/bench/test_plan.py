@@ -207,6 +207,16 @@ def test_the_instruments_own_runs_follow_the_first_part_of_each_recipe_and_wire(
         assert [(run.batch_size, run.concurrency) for run in instrument.runs] == CELLS
 
 
+def test_the_instruments_own_runs_wait_for_the_first_part_that_is_made(tmp_path: Path):
+    """A part that is done gives no answers any more."""
+    chosen = experiment(rounds=3)
+    recipes = [recipe.load(name) for name in chosen.recipes]
+    first, second, _ = of_kind(plan.parts(chosen, recipes, tmp_path), Kind.PAIR)
+    begun = {run.place for run in (*first.runs, second.runs[0])}
+    (instrument,) = of_kind(plan.parts(chosen, recipes, tmp_path, done=begun), Kind.LOAD)
+    assert instrument.expected_json == second.expected_json
+
+
 @pytest.mark.parametrize(
     ("examples", "batch_size", "users", "brief"),
     [

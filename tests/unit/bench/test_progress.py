@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_runs_are_expected_to_take_as_long_as_those_of_their_pace():
     assert estimate.seconds_left() == pytest.approx(5)
     estimate.finish(TWO, 5.0)
     assert estimate.seconds_left() == 0.0
+
+
+def test_a_run_is_expected_to_take_what_the_same_one_took_in_other_rounds():
+    """Those of an earlier piece of the experiment, too; of others its pace tells."""
+    runs = [replace(ONE, label=f"round {number}, echo, pair {number}") for number in (1, 2)]
+    estimate = Estimate([*runs, TWO], [("round 3, echo", 7.0), ("round 4, echo, pair 2", 9.0), ("ending", 100.0)])
+    assert estimate.expected_s(runs[0]) == 8.0
+    estimate.finish(runs[0], 2.0)
+    assert estimate.expected_s(runs[1]) == 6.0
+    assert estimate.expected_s(TWO) == 1.0
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (89, "89 s"), (600, "10 min"), (7200, "2.0 h")])

@@ -50,6 +50,58 @@ def test_a_key_that_only_one_of_two_experiments_has_is_a_difference(tmp_path: Pa
         check_same({"old": 1, "seed": 1}, {"new": 1, "seed": 1}, tmp_path)
 
 
+def publish(folder: Path, conditions: dict[str, Any], version: int = layout.SCHEMA_VERSION, **changes: Any) -> Path:
+    """Return a folder with what says how published results were made."""
+    folder.mkdir()
+    made_with = [{"schema_version": version, "conditions": conditions}]
+    (folder / layout.MADE_WITH_JSON).write_text(json.dumps(made_with))
+    (folder / layout.EXPERIMENT_JSON).write_text(experiment(**changes).model_dump_json())
+    return folder
+
+
+def test_published_results_of_another_host_are_taken_over(tmp_path: Path):
+    """A later publication takes the place of an earlier one, and without one the folder keeps what it has."""
+    out = tmp_path / "out"
+    for name in ("first", "second"):
+        published = publish(tmp_path / name, THERE)
+        (published / name).touch()
+        with claimed(out, experiment(), [HERE], [], published):
+            assert (out / layout.EARLIER / name).is_file()
+    with claimed(out, experiment(), [HERE], []):
+        assert sorted(path.name for path in (out / layout.EARLIER).iterdir()) == [
+            layout.EXPERIMENT_JSON,
+            layout.MADE_WITH_JSON,
+            "second",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("load", "version", "changes", "says"),
+    [
+        ("2.47.0", layout.SCHEMA_VERSION, {"examples": 61}, "made by a different experiment (examples differ)"),
+        ("2.46.0", layout.SCHEMA_VERSION, {}, "load.versions.locust (2.46.0 / 2.47.0)"),
+        ("2.47.0", 3, {}, "published by another version of this project"),
+    ],
+)
+def test_published_results_of_something_else_are_refused(
+    tmp_path: Path, load: str, version: int, changes: dict[str, Any], says: str
+):
+    """The line says what differs, and nothing is taken over."""
+    conditions = {**THERE, "load": {"versions": {"locust": load}}}
+    published = publish(tmp_path / "published", conditions, version, **changes)
+    out = tmp_path / "out"
+    with pytest.raises(ResultsFolderError, match=re.escape(says)), claimed(out, experiment(), [HERE], [], published):
+        pass
+    assert not (out / layout.EARLIER).exists()
+
+
+def test_a_folder_without_published_results_is_refused(tmp_path: Path):
+    """The line says what would be right."""
+    says = rf"^{tmp_path} has no published results; give a folder like docs/results/page$"
+    with pytest.raises(ResultsFolderError, match=says), claimed(tmp_path / "out", experiment(), [HERE], [], tmp_path):
+        pass
+
+
 HELD: dict[str, Any] = {
     "recipes": ["echo", "mine/model"],
     "systems": ["fastdeploy"],

@@ -344,11 +344,11 @@ def out(arms: FakeArms, installed: object, monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_experiment_is_planned_claimed_and_made(arms: FakeArms, out: Path, capsys: pytest.CaptureFixture[str]):
     """A second command finds every pair there, and another experiment is refused."""
     recipes = [recipe.load("echo")]
-    assert runner.run(experiment(), recipes, out) == []
+    assert runner.run(experiment(), recipes, out) == ([], False)
     assert {layout.PLAN_CSV, layout.WALL_CSV, layout.EXPERIMENT_JSON} < {path.name for path in out.iterdir()}
     made = len(arms.steps)
     capsys.readouterr()
-    assert runner.run(experiment(), recipes, out) == []
+    assert runner.run(experiment(), recipes, out) == ([], False)
     assert len(arms.steps) == made
     said = "to measure anew, remove it or choose another with --out"
     assert capsys.readouterr().out == f"every pair is in {out} already; {said}\n"

@@ -75,6 +75,7 @@ def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing
             mean_in_flight=both["concurrency"] * 0.9,
             optimal_batch_size=[choices[number - 1] for number in both["round"]],
             time_per_example_s=both["round"] * 0.001,
+            host="",
             **none,
         ),
         calls=pd.DataFrame(columns=tables.RUN_CALLS_COLUMNS),

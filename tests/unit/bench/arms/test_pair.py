@@ -189,6 +189,19 @@ def test_a_recipe_and_a_system_that_cannot_be_had_together_cost_their_own_pairs(
     assert store.pending(parts) == missing
 
 
+def test_no_run_is_begun_for_which_there_is_no_time(factory: Factory, tmp_path: Path):
+    """Neither is a part none of whose runs has any; the others are made."""
+    factory.is_refused = True
+    missing = store.pending(of_kind(planned(tmp_path), Kind.PAIR))
+    wanted = missing[1].runs[1]
+    with Display([run for _, runs in missing for run in runs], Console(file=io.StringIO())) as display:
+        journal = Journal(tmp_path, display)
+        runner.make(missing, factory.arms_of, Slicing(1.0, 1), journal, lambda run: run == wanted)
+        assert not display.is_done
+    assert [failure.label for failure in journal.failures] == [wanted.label]
+    assert not (tmp_path / layout.round_folder(1)).exists()
+
+
 def test_an_arm_that_cannot_be_had_fails_with_the_reason(tmp_path: Path):
     """It does nothing else."""
     arm: Arm = NoArm(Verdict("environment", REFUSED))

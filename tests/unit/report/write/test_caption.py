@@ -73,6 +73,27 @@ def test_rows_of_few_rounds_are_counted():
     assert "the mean of 1 to 2 rounds, 1,000 to 2,000 examples" in lines_of(fewer)[1]
 
 
+def test_what_has_not_been_made_yet_is_said(monkeypatch):
+    """And a row is the mean of what there is."""
+    numbers = range(1, 7)
+    monkeypatch.setattr(sample, "PLAN", [(number, *row[1:]) for number in numbers for row in sample.PLAN[:2]])
+    served = [(number, 8, users, 3.0) for number in numbers for users in (1, 4) if number < 5 or users == 1]
+    lines = lines_of(results(served=served, baseline=[(number, 8, 1.0) for number in numbers], choices=[64] * 6))
+    assert "the mean of 4 to 6 rounds, 4,000 to 6,000 examples" in lines[1]
+    assert lines[2] == "**Not all of it has been made yet**: 10 of 12 pairs."
+
+
+def test_the_hosts_of_several_are_said():
+    """With how many pairs each has made, and whether they agree."""
+    found = results()
+    of_two = replace(found, served=found.served.assign(host=["a/1", "a/1", "b/2", "b/2"]))
+    said = (
+        "Pairs of 2 hosts: a/1 2, b/2 2. Of 0 rows with pairs enough to tell, the ratio differs between hosts in none."
+    )
+    assert lines_of(of_two)[2] == said
+    assert not any("hosts" in line for line in lines_of(replace(found, served=found.served.assign(host="a/1"))))
+
+
 def test_what_was_not_measured_is_said():
     """Of results that were published before it was."""
     found = results()

@@ -13,7 +13,7 @@ SUMMARY = overhead.summary(overhead.pairs(results()))
 
 def test_claims_are_counted():
     """The undecided, too; a row that is not valid is none of them."""
-    rows = pd.concat([SUMMARY, SUMMARY.assign(claim="equal"), SUMMARY.assign(claim="", rule="spread")])
+    rows = pd.concat([SUMMARY, SUMMARY.assign(claim="equal"), SUMMARY.assign(claim="", rule="failures")])
     assert counted(rows, Asked(equal_within=0.025)) == (
         "Of 4 valid rows, served against called directly: 1 slower, 0 faster, 2 equal within ±2.5 %, 1 **undecided**."
     )
