@@ -93,10 +93,10 @@ class Side:
 
 def estimate(rounds: pd.DataFrame, column: str) -> Estimate:
     """Return what the rounds of a cell, or the pairs of its only one, say of a column of ``overhead.pairs``."""
-    rounds = overhead.units(rounds)
     if column == "ratio":
-        return Estimate.of_ratio(rounds["served_s"].to_numpy(), rounds["baseline_s"].to_numpy())
-    return Estimate.of_mean(rounds[column].to_numpy())
+        arms = overhead.units(rounds, ["served_s", "baseline_s"])
+        return Estimate.of_ratio(arms["served_s"].to_numpy(), arms["baseline_s"].to_numpy())
+    return Estimate.of_mean(overhead.units(rounds, [column])[column].to_numpy())
 
 
 def compare(a: Path, b: Path, metric: str, fail_over: float, allowed: Sequence[str]) -> Comparison:

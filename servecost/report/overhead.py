@@ -66,7 +66,7 @@ def summary(paired: pd.DataFrame, equal_within: float = EQUAL_WITHIN) -> pd.Data
 def _row(key: dict[str, Any], own: pd.DataFrame, equal_within: float) -> dict[str, Any]:
     verdict, first = row_verdict(own), own.iloc[0]
     complete = own[own["ratio"].notna()]
-    each = units(complete)
+    each = units(complete, [*ARMS, *PARTS])
     return {
         **key,
         "label": f"{key['recipe']}, {key['choice']}" if key["choice"] else key["recipe"],
@@ -85,14 +85,14 @@ def _row(key: dict[str, Any], own: pd.DataFrame, equal_within: float) -> dict[st
     }
 
 
-def units(complete: pd.DataFrame) -> pd.DataFrame:
-    """Return what a cell's interval is made of: the means of its rounds; of a single round, its pairs.
+def units(complete: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Return what an interval is made of: the means of these columns in each round; of a single round, its pairs.
 
     A part is NaN in a round in which a pair has none.
     """
     if complete["round"].nunique() < 2 or not complete["round"].duplicated().any():
-        return complete
-    return pd.DataFrame([own[[*ARMS, *PARTS]].mean(skipna=False) for _, own in complete.groupby("round", sort=False)])
+        return complete[columns]
+    return pd.DataFrame([own[columns].mean(skipna=False) for _, own in complete.groupby("round", sort=False)])
 
 
 def _ratio(complete: pd.DataFrame, numerator: str = "served_s") -> Ratio:

@@ -16,7 +16,15 @@ def test_the_resolution_is_the_mean_with_its_interval():
     assert found[:2] == ("echo", 8)
     assert found.by == pytest.approx(3.02 / 3 - 1)
     assert found.half_width > 0.05
-    assert found.rounds == 2
+
+
+def test_pairs_of_one_round_are_one_value_unless_it_is_the_only_one():
+    """What a start of the two processes makes of all pairs of its round is not many findings."""
+    first, second = [(1, 1.0, 1.02), (1, 1.0, 1.03)], [(2, 1.0, 0.98), (2, 1.0, 0.97)]
+    (of_pairs,), (of_rounds,) = of_baseline(same(*first)), of_baseline(same(*first, *second))
+    (of_means,) = of_baseline(same((1, 1.0, 1.025), (2, 1.0, 0.975)))
+    assert of_pairs.half_width < 0.1 < of_rounds.half_width
+    assert of_rounds == pytest.approx(of_means)
 
 
 def test_one_round_has_no_interval_and_no_round_no_resolution():
