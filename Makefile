@@ -30,7 +30,7 @@ report: setup  ## write the report of results/quick anew
 accuracy: setup  ## check the instrument against known delays and against itself; write docs/accuracy.md (15 minutes at most)
 	$(BIN)/python -m calibration.accuracy
 
-accuracy-all: setup  ## the same, with deepsegment_en (an hour)
+accuracy-all: setup  ## the same, with deepsegment_en (an hour and a quarter)
 	$(BIN)/python -m calibration.accuracy --all
 
 slices: setup  ## see what slices do to a pair, and what they are good for; write docs/slices.md (20 minutes at most)
