@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from servecost.core import answers, layout, serving, systems, threads
+from servecost.core import answers, layout, serving, shell, systems, threads
 from servecost.core.options import at_least
 from servecost.core.recipe import ROOT, Recipe, RecipeError, load
 from servecost.core.system import Served, ServerProcess
@@ -35,8 +35,8 @@ class Child(serving.Running):
         """Start it; its output is the container's."""
         self.name = process.name
         self.stop_signal = process.stop_signal
-        environment = dict(os.environ, **process.environment)
-        self.popen = subprocess.Popen(process.command, env=environment, cwd=process.folder and str(process.folder))
+        folder = process.folder and str(process.folder)
+        self.popen = subprocess.Popen(process.command, env=shell.with_own(process.environment), cwd=folder)
 
     @property
     def exit_code(self) -> int | None:

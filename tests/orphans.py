@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-MARK = "SERVECOST_TEST"
+MARK = "PYTEST_SERVECOST"
 POLL_S = 0.1
 
 

@@ -21,19 +21,14 @@ from typing import Any
 import psutil
 
 from servecost.bench.environments import Environments, required_names
-from servecost.core import manifest, packages, systems, threads
+from servecost.core import manifest, packages, shell, systems, threads
 from servecost.core.recipe import ROOT, Recipe
 from servecost.core.warming import LIMIT_S
 
 # The packages whose code can move a number; what the report does with the numbers is not among them.
 MEASURING = ("core", "direct", "load", "bench")
 DOCUMENTATION = (".md",)
-LOAD_PACKAGES = ("locust", "gevent", "geventhttpclient", "msgpack", "requests")
 _SIBLING = re.compile(r"^from \.\.(\w+)", re.MULTILINE)
-# Variables that change how fast a model library computes.
-SPEED_SETTINGS = re.compile(
-    r"(OMP|MKL|OPENBLAS|NUMEXPR|TF(?!_CLI)|XLA|TORCH|MALLOC|KMP|GOMP)_|LD_PRELOAD$|CUDA_VISIBLE_DEVICES$"
-)
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def _method(slice_s: float, warm_s: int) -> dict[str, Any]:
 
 def _of_recipe(subject: Subject) -> dict[str, Any]:
     recipe, variables = subject.recipe, {**os.environ, **subject.environment}
-    settings = {name: variables.get(name, "") for name in recipe.settings}
+    settings = {name: variables[name] for name in recipe.settings if name in variables}
     return {"recipes": {recipe.name: {"fingerprint": recipe.fingerprint(), "settings": settings}}}
 
 
@@ -97,17 +92,19 @@ def _stacks(subject: Subject) -> dict[str, Any]:
     system = systems.load(subject.system)
     if not system.calls_predictor:
         return {}
-    names = required_names(subject.recipe, system, subject.python)
-    return {subject.recipe.name: {system.name: {"versions": packages.versions_of(names, subject.python)}}}
+    stack = {
+        "required": required_names(subject.recipe, system, subject.python),
+        "versions": packages.all_versions(subject.python),
+    }
+    return {subject.recipe.name: {system.name: stack}}
 
 
 def _of_machine(environment: Mapping[str, str], system: str) -> dict[str, Any]:
-    shell = {name: value for name, value in sorted(os.environ.items()) if SPEED_SETTINGS.match(name)}
     return {
         "environment": dict(environment),
-        "shell": {name: value for name, value in shell.items() if name not in environment},
+        "shell": {name: value for name, value in shell.recorded().items() if name not in environment},
         "machine": machine(),
-        "load": {"versions": packages.versions_of(LOAD_PACKAGES, sys.executable)},
+        "load": {"versions": packages.all_versions(sys.executable)},
         "code": {"servecost": code_digest(), "systems": {system: system_digest(system)}},
     }
 
@@ -121,12 +118,13 @@ def host() -> str:
 
 @cache
 def machine() -> dict[str, Any]:
-    """Return the machine's name, processor, number of cores (all, and this process's), memory and system."""
+    """Return the machine's name, processor, cores (all, this process's, its quota of their time), memory and system."""
     return {
         "host": platform.node(),
         "processor": _processor(),
         "cores": psutil.cpu_count(),
         "usable_cores": threads.usable_cores(),
+        "cpu_quota": threads.cpu_quota() or "none",
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
     }
@@ -182,7 +180,10 @@ def _digest_of(files: Iterable[Path]) -> str:
 
 @cache
 def commit() -> str | None:
-    """Return the commit that this code is at, with ``+changes`` if it was changed since; None outside of git."""
+    """Return the commit that this code is at, with ``+changes`` if it was changed since; None outside of git.
+
+    A repository that this code only lies in is somebody else's.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
@@ -191,5 +192,7 @@ def commit() -> str | None:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
 
-    head = git("rev-parse", "HEAD")
-    return f"{head}+changes" if head and git("status", "--porcelain", "--untracked-files=no") else head
+    top, _, head = (git("rev-parse", "--show-toplevel", "HEAD") or "").partition("\n")
+    if not head or Path(top).resolve() != ROOT.resolve():
+        return None
+    return f"{head}+changes" if git("status", "--porcelain", "--untracked-files=no") else head

@@ -3,11 +3,14 @@
 Owns reading and checking it. Every problem becomes one line that names the key and what would be right.
 """
 
+import io
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -34,6 +37,7 @@ Count = Annotated[int, Field(ge=1)]
 SLICE_S = 1.0
 Counts = Annotated[list[Count], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)]
+_REFERENCE = re.compile(r"\$[\w{]")
 LEAST_TIMEOUT_S = 480
 # Eight times what an example of the slowest recipe takes: the last request in the queue waits for all the others, and
 # half of the time the arm is stopped.
@@ -90,7 +94,7 @@ class Experiment(_Table):
         threads: threads that the model library computes with, in both arms; by default as the shell says, or one for
             each core that this process may use.
         environment: variables set for both arms alike, such as malloc settings.
-        environment_files: files of such variables, a line ``NAME=VALUE`` each, relative to the experiment file;
+        environment_files: files of such variables, as Compose's ``env_file`` has them, relative to the experiment file;
             ``environment`` comes first.
         hold_choices: whether what a system chooses at its first start holds for all others: of fastDeploy's, say, the
             batch size. Else rounds with different choices are rows of their own.
@@ -220,21 +224,28 @@ def _with_environment_files(experiment: Experiment, base: Path) -> Experiment:
 
 
 def read_variables(path: Path) -> dict[str, str]:
-    """Return the variables of a file with a line ``NAME=VALUE`` each; empty lines and ``#`` comments are skipped.
+    """Return the variables of a file in the format of Docker Compose's ``env_file``: ``export``, quotes, comments.
 
-    It is the format of Docker's ``env_file``. Raises ExperimentError if the file cannot be read or has another format.
+    A value that would be made of other variables is refused: a shell's would decide it. Raises ExperimentError if the
+    file cannot be read or has another format.
     """
     variables = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ExperimentError(f"environment_files: {path} cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and not line.startswith("#"):
-            name, equals, value = line.partition("=")
-            if not equals or not name.strip():
-                raise ExperimentError(f"line {number} of {path.name}: {line!r} is not NAME=VALUE")
-            variables[name.strip()] = value.strip()
+    for binding in parse_stream(io.StringIO(text)):
+        written = binding.original.string.lstrip("\n")
+        line = written.rstrip("\n")
+        number = binding.original.line + len(binding.original.string) - len(written)
+        if binding.error or (binding.key is not None and binding.value is None):
+            raise ExperimentError(f"line {number} of {path.name}: {line!r} is not NAME=VALUE")
+        if binding.key is None or binding.value is None:
+            continue
+        if _REFERENCE.search(binding.value) and f"'{binding.value}'" not in line:
+            remedy = "write the value itself, or put it in single quotes if it is meant as it stands"
+            raise ExperimentError(f"line {number} of {path.name}: {line!r} names another variable; {remedy}")
+        variables[binding.key] = binding.value
     return variables
 
 

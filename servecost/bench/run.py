@@ -29,6 +29,8 @@ from servecost.core.verdicts import IDLE_CPU_MAX, VALID, Verdict
 
 CPU_RESOLUTION_S = 0.05  # of a process's CPU time as the kernel reports it: some ticks of 10 ms
 
+# A run that takes longer than all of these will not end.
+RUN_LEAST_LIMIT_S, RUN_LIMIT_TIMES = 3600.0, 20.0
 PAIRS_APART = 10_000  # so that no pair has the lengths of another round's
 
 ArmsOf = Callable[[Part], AbstractContextManager[Arms]]
@@ -194,11 +196,18 @@ def make_pair(arms: Arms, part: Part, run: Run, slicing: Slicing) -> dict[str, T
         for name in arms.by_name:
             arms.by_name[name].begin(run, run.unfinished_place)
         turns = slicing.turns(part, run, expected_s)
+        left_s = {name: max(RUN_LEAST_LIMIT_S, RUN_LIMIT_TIMES * seconds) for name, seconds in expected_s.items()}
         while not turns.are_over:
             name, seconds = turns.take()
             began_s = time.monotonic()
-            is_over = arms.by_name[name].advance(began_s + seconds)
-            turns.note(name, time.monotonic() - began_s, is_over, arms.by_name[name].expected_s())
+            is_over = arms.by_name[name].advance(began_s + min(seconds, left_s[name]))
+            spent_s = time.monotonic() - began_s
+            turns.note(name, spent_s, is_over, arms.by_name[name].expected_s())
+            left_s[name] -= spent_s
+            if not is_over and left_s[name] <= 0:
+                limit_s = max(RUN_LEAST_LIMIT_S, RUN_LIMIT_TIMES * expected_s[name])
+                took = f"its run was not over after {limit_s:.3g} s; it was expected to take {expected_s[name]:.3g} s"
+                raise ArmFailed(Verdict("baseline" if name == layout.BASELINE else "server", took))
         for name, arm in arms.by_name.items():
             timed[name] = arm.finish()
             arm_verdict = first_broken([timed[name].verdict, check_idle(name, timed[name])], part.tolerated)

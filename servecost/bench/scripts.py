@@ -41,13 +41,13 @@ def locust_command(recipe: Recipe, log: Path, options: Mapping[str, object], var
     """Return the command of a Locust of a recipe, which works in the folder of its log.
 
     What decides how it makes a run is given here: it is out of reach of a user's configuration, which Locust looks for
-    in variables, in the home folder and where it is started.
+    in variables (none is inherited), in the home folder and where it is started.
     """
     words = [sys.executable, "-m", "locust", "-f", str(script_of("locustfiles", recipe))]
     words += [str(word) for option in options.items() for word in option if word != ""]
     own = {"RECIPE": str(recipe.folder), layout.INPUTS: recipe.inputs.digest}
     own |= {"HOME": str(log.parent), "PYTHONPATH": str(ROOT)}
-    return Command("locust", words, log, {**variables, **own}, log.parent, not_inherited="LOCUST_")
+    return Command("locust", words, log, {**variables, **own}, log.parent)
 
 
 @dataclass(frozen=True)

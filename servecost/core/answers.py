@@ -15,38 +15,65 @@ from servecost.core import csv_files, plain
 
 # Batches of another size round floats differently in the last digits: on CPUs, far below these.
 RELATIVE_TOLERANCE = 1e-3
-ABSOLUTE_TOLERANCE = 1e-6
+# What is a rounding error beside the largest number of an answer; and beside zero, of a number that stands alone.
+ROUNDING, ZERO = 1e-6, 1e-9
 # How the file marks what JSON has no form for: bytes, and dicts with keys that are bytes, or one of these marks.
 _BYTES, _ITEMS = "base64", "items of a dict"
 
 
 def same(expected: Any, answer: Any) -> bool:
-    """Say whether two answers are equal: floats within tolerance, tuples as lists, and everything else exactly."""
+    """Say whether two answers are equal: floats within tolerance, tuples as lists, and everything else exactly.
+
+    The tolerance is relative to each number, and to the largest of the whole answer.
+    """
+    return _same(expected, answer, 0.0) or _same(expected, answer, ROUNDING * _largest(expected))
+
+
+def _same(expected: Any, answer: Any, tolerance: float) -> bool:
+    """Say whether two answers are equal; ``tolerance``: of floats, beside the relative one."""
     if isinstance(expected, bool) or isinstance(answer, bool):
         return expected is answer
     if isinstance(expected, float) or isinstance(answer, float):
-        return _is_number(expected) and _is_number(answer) and _same_number(expected, answer)
+        return _is_number(expected) and _is_number(answer) and _same_number(expected, answer, tolerance)
     if isinstance(expected, (list, tuple)):
-        return isinstance(answer, (list, tuple)) and len(expected) == len(answer) and all(map(same, expected, answer))
+        if not isinstance(answer, (list, tuple)) or len(expected) != len(answer):
+            return False
+        return all(_same(one, other, tolerance) for one, other in zip(expected, answer))
     if isinstance(expected, dict):
-        return isinstance(answer, dict) and _same_items(expected, answer)
+        return isinstance(answer, dict) and _same_items(expected, answer, tolerance)
     return bool(expected == answer)
 
 
-def _same_items(expected: dict[Any, Any], answer: dict[Any, Any]) -> bool:
+def _same_items(expected: dict[Any, Any], answer: dict[Any, Any], tolerance: float) -> bool:
     if expected.keys() != answer.keys():  # JSON has made strings of a file's keys, msgpack leaves them as they are
         expected, answer = ({str(key): value for key, value in given.items()} for given in (expected, answer))
-    return expected.keys() == answer.keys() and all(same(value, answer[key]) for key, value in expected.items())
+    if expected.keys() != answer.keys():
+        return False
+    return all(_same(value, answer[key], tolerance) for key, value in expected.items())
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float))  # bool, a subclass of int, is handled in ``same``
+    return isinstance(value, (int, float))  # bool, a subclass of int, is handled in ``_same``
 
 
-def _same_number(expected: float, answer: float) -> bool:
-    if math.isnan(expected) or math.isnan(answer):
-        return math.isnan(expected) and math.isnan(answer)
-    return math.isclose(expected, answer, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
+def _same_number(expected: float, answer: float, tolerance: float) -> bool:
+    least = ZERO if not expected or not answer else 0.0
+    try:
+        if math.isnan(expected) or math.isnan(answer):
+            return math.isnan(expected) and math.isnan(answer)
+        return math.isclose(expected, answer, rel_tol=RELATIVE_TOLERANCE, abs_tol=max(tolerance, least))
+    except OverflowError:  # an integer that no float is as large as
+        return False
+
+
+def _largest(answer: Any) -> float:
+    """Return the largest finite number in an answer, by its absolute value; 0 if it holds none."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    if isinstance(answer, (list, tuple)):
+        return max(map(_largest, answer), default=0.0)
+    is_finite = isinstance(answer, float) and math.isfinite(answer)
+    return abs(answer) if is_finite else 0.0
 
 
 def check_count(given: Any, inputs: int) -> None:

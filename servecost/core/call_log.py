@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import time
 from contextlib import suppress
 from typing import Any, Callable
@@ -25,19 +26,26 @@ Write = Callable[[int, int, int, int], object]
 def logged(predictor: Callable[..., Any], write: Write) -> Callable[..., Any]:
     """Return the predictor with each of its calls passed to ``write``: start and end in ns, inputs, batch size.
 
-    The batch size is 0 where none was given. A call that raises is logged, too.
+    The batch size is 0 where none was given. A call that raises is logged, too; one that the predictor makes of itself,
+    such as with halves of its inputs, is a part of the call that it is made in.
     """
     clock_ns = time.perf_counter_ns
+    within = threading.local()
 
     @functools.wraps(predictor)
     def logging(inputs: Any, *more: Any, **named: Any) -> Any:
+        if getattr(within, "a_call", False):
+            return predictor(inputs, *more, **named)
         batch_size = named.get("batch_size") or (more[0] if more else 0)
         count = len(inputs)  # a predictor may use its list up
+        within.a_call = True
         start_ns = clock_ns()
         try:
             return predictor(inputs, *more, **named)
         finally:
-            write(start_ns, clock_ns(), count, batch_size)
+            end_ns = clock_ns()
+            within.a_call = False
+            write(start_ns, end_ns, count, batch_size)
 
     return logging
 

@@ -108,6 +108,7 @@ WARM_COLUMNS = (*COLD_COLUMNS, "is_steady", "further_s")
 IDLE_CSV = "idle.csv"  # what each arm of a pair used while it was stopped
 IDLE_COLUMNS = ("arm", "rested_s", "cpu_s", "memory_mib")
 BASELINE, SERVED = "baseline", "served"  # the arms
+_ROUND = "round-"
 INSTRUMENT = "instrument"  # the folder of the runs on the null system
 NULL_SYSTEM = "null"
 # The files that a pair must have, and all that it may have; a run on the null system has no baseline.
@@ -142,7 +143,12 @@ ROUND_FOLDERS = "round-*"
 
 def round_folder(number: int) -> str:
     """Return the folder of a round within a results folder."""
-    return f"round-{number}"
+    return f"{_ROUND}{number}"
+
+
+def is_of_runs(folder: str) -> bool:
+    """Say whether a folder in a results folder, by its name, is that of a round, or of the runs on the null system."""
+    return folder == INSTRUMENT or (folder.startswith(_ROUND) and folder[len(_ROUND) :].isdigit())
 
 
 def cell_folder(batch_size: int, concurrency: int, pair: int = 1) -> str:

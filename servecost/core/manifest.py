@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from servecost.core import csv_files
-from servecost.core.layout import MANIFEST_JSON, SCHEMA_VERSION
+from servecost.core.layout import MANIFEST_JSON, SCHEMA_VERSION, is_of_runs
 
 _NOT_SET = "not set"
 HOST = "machine.host"
@@ -34,8 +34,8 @@ def write(folder: Path, content: dict[str, Any], names: Iterable[str] = ()) -> N
 
 
 def digest(path: Path) -> str:
-    """Return a digest of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    """Return a digest of a file's content, whichever ends its lines have: git may have changed those."""
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:16]
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -53,11 +53,12 @@ def read(folder: Path) -> dict[str, Any]:
 def complete(folder: Path) -> list[dict[str, Any]]:
     """Return the manifests of all complete runs in a results folder.
 
-    A manifest that cannot be read makes its own run invalid, and no other: it is left out.
+    A manifest that cannot be read makes its own run invalid, and no other: it is left out. Whatever else lies in the
+    folder, such as a copy of other results, is none of it.
     """
     found = []
     for path in sorted(folder.rglob(MANIFEST_JSON)):
-        if path.parent.suffix:
+        if path.parent.suffix or not is_of_runs(path.relative_to(folder).parts[0]):
             continue
         try:
             found.append(read(path.parent))

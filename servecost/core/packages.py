@@ -25,6 +25,7 @@ except ImportError:
 print(json.dumps([platform.python_version(), found]))
 """
 PYTHON = "python"
+_BESIDE = {PYTHON, "pip", "wheel", "servecost"}  # what installs, and this project, which has a digest of its own
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -104,6 +105,12 @@ def _decoded(content: bytes) -> str:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, "replace")
     return content.decode("utf-8", "replace")
+
+
+def all_versions(python: str) -> dict[str, str]:
+    """Return the versions of an interpreter and of all its packages, but for those that nothing runs on."""
+    found = installed(python)
+    return {PYTHON: found[PYTHON], **{name: found[name] for name in sorted(found) if name not in _BESIDE}}
 
 
 def versions_of(names: Iterable[str], python: str) -> dict[str, str]:

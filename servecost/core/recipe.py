@@ -89,7 +89,8 @@ class Recipe:
             except OSError as error:
                 raise RecipeError(f"recipe {self.folder}: {error.filename} cannot be read: {error.strerror}") from error
             for setting in self.settings:
-                digest.update("\0{}={}".format(setting, os.environ.get(setting, "")).encode())
+                value = os.environ.get(setting)
+                digest.update("\0{}{}".format(setting, "" if value is None else "=" + value).encode())
             self._fingerprints.append(digest.hexdigest()[:16])
         return self._fingerprints[0]
 

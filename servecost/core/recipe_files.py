@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -67,13 +68,17 @@ def served_files(folder: Path) -> Iterator[Path]:
 
 
 def copy(folder: Path, target: Path) -> None:
-    """Copy what is served of a recipe folder to ``target``, which is made. Links become what they lead to."""
+    """Copy what is served of a recipe folder to ``target``, which is made, and can be written into.
+
+    Links become what they lead to.
+    """
     target.mkdir(parents=True)
     for path in walk(folder):
         if (folder / path).is_dir():
             (target / path).mkdir()
         else:
             shutil.copy2(str(folder / path), str(target / path))
+            os.chmod(str(target / path), os.stat(str(folder / path)).st_mode | stat.S_IWUSR)
 
 
 def digest(folder: Path) -> hashlib._Hash:

@@ -187,6 +187,8 @@ class System(ABC):
         request_count: how it is asked for its own count of requests, if it keeps one.
         borrows: the names of systems whose wires it speaks, besides those that it imports from.
         choices: what it chooses by itself at its start, by the name of the fact: the setting that holds it.
+        configured_by: how the names of the variables begin by which its users configure it. No process of a run
+            inherits them from the shell.
         calls_predictor: whether it calls the recipe's predictor. If not, it needs nothing that the recipe requires.
     """
 
@@ -202,6 +204,7 @@ class System(ABC):
     request_count: RequestCount | None = None
     borrows: Sequence[str] = ()
     choices: Mapping[str, str] = {}
+    configured_by: tuple[str, ...] = ()
     calls_predictor: bool = True
 
     @property

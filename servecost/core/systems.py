@@ -57,6 +57,17 @@ def folder_of(name: str) -> Path:
     return FOLDER / name.partition(VARIANT_SIGN)[0]
 
 
+def configuring() -> tuple[str, ...]:
+    """Return the beginnings of the names of all variables by which users configure some system."""
+    found: set[str] = set()
+    for folder in sorted(path.parent.name for path in FOLDER.glob("*/system.py")):
+        try:
+            found.update(load(folder).configured_by)
+        except Exception:  # noqa: BLE001  # a system's own code may raise anything, and hides no other system
+            continue
+    return tuple(sorted(found))
+
+
 def requirements(name: str) -> Path:
     """Return the path of a system's requirements file, which need not exist."""
     return folder_of(name) / "requirements.txt"

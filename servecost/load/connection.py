@@ -8,6 +8,7 @@ and only its path is new, head and body go to the kernel without being joined, a
 that is restarted.
 """
 
+from contextlib import suppress
 from select import POLLIN
 from socket import IPPROTO_TCP, TCP_NODELAY
 from urllib.parse import urlsplit
@@ -132,9 +133,23 @@ class Connection:
 
     def _exchange(self, connected: socket, path: str, body: Body) -> tuple[int, bytes]:
         """Send a request and read its answer."""
-        answers, content = self._answers, body.content
+        answers = self._answers
         answers.expect()
-        head = self._begin + path.encode() + self._end_of_head(body)
+        try:
+            self._send(connected, self._begin + path.encode() + self._end_of_head(body), body.content)
+        except OSError:  # the server may have refused it by what it has seen of it, and closed the connection
+            with suppress(OSError, HTTPParseError):
+                self._read(connected)
+            self.close()
+            if not answers.is_complete:
+                raise
+        else:
+            self._read(connected)
+        if not answers.should_keep_alive():
+            self.close()
+        return answers.get_code(), b"".join(answers.parts)
+
+    def _send(self, connected: socket, head: bytes, content: bytes) -> None:
         if self._is_tls:
             connected.sendall(head)
             connected.sendall(content)
@@ -143,14 +158,13 @@ class Connection:
             if sent < len(head) + len(content):
                 rest = memoryview(content)[sent - len(head) :] if sent >= len(head) else head[sent:] + content
                 connected.sendall(rest)
-        while not answers.is_complete:
+
+    def _read(self, connected: socket) -> None:
+        while not self._answers.is_complete:
             data = connected.recv(READ_SIZE)
-            answers.feed(data)  # no data means that the server has closed the connection, which may end the answer
-            if not data and not answers.is_complete:
+            self._answers.feed(data)  # no data: the server has closed the connection, which may end the answer
+            if not data and not self._answers.is_complete:
                 raise HTTPParseError("connection closed before the answer")
-        if not answers.should_keep_alive():
-            self.close()
-        return answers.get_code(), b"".join(answers.parts)
 
     def _end_of_head(self, body: Body) -> bytes:
         """Return what follows the path in the head of a request with this body."""

@@ -30,7 +30,13 @@ def find_expected_answers(recipe: Recipe) -> list[Any]:
         if given:
             raise NoExpectedAnswers(f"EXPECTED_ANSWERS names {given}, which does not exist")
         _call_directly(recipe, path)
-    return answers.read(path)
+    try:
+        found = answers.read(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise NoExpectedAnswers(f"{path} holds no answers ({error}); remove it, or have it written anew") from error
+    if len(found) != len(recipe.example):
+        raise NoExpectedAnswers(f"{path} has {len(found)} answers, the example {len(recipe.example)} inputs")
+    return found
 
 
 def _libraries(recipe: Recipe) -> str:

@@ -19,6 +19,7 @@ from servecost.core.system import (
 )
 
 from .._common.prometheus import total
+from .._common.uvicorn import UVICORN
 
 PATH = "/predict"
 
@@ -88,6 +89,7 @@ class BentoMl(System):
     label = "BentoML"
     request_count = RequestCount("/metrics", lambda text: total(text, "bentoml_service_request_total", PATH))
     settings = {"MAX_BATCH_SIZE": "1", "MAX_LATENCY_MS": "0"}
+    configured_by = ("BENTOML_", *UVICORN)
     variants = {
         "batch": Variant("batching", {"MAX_BATCH_SIZE": "32", "MAX_LATENCY_MS": "600000"}),
         "adaptive": Variant("batching by default", {"MAX_BATCH_SIZE": "100", "MAX_LATENCY_MS": "60000"}),

@@ -6,6 +6,7 @@ from servecost.core import encodings
 from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
+from .._common.uvicorn import UVICORN
 from .._common.wire import DataWire
 
 PATHS = {encodings.JSON: "/predict", encodings.MSGPACK: "/predict-files"}
@@ -20,6 +21,7 @@ class FastApi(System):
         **OFF,
     }
     variants = BATCH
+    configured_by = UVICORN
 
     def wire(self, input_type: str) -> DataWire:
         """Return the wire of both servers."""

@@ -29,6 +29,7 @@ class FastDeploy(System):
         "batch": Variant("batching up to 32", {"OPTIMAL_BATCH_SIZE": "32"}),
     }
     request_count = REQUEST_COUNT
+    configured_by = ("GUNICORN_",)
     choices = {"optimal_batch_size": "OPTIMAL_BATCH_SIZE"}
 
     def wire(self, input_type: str) -> FastDeployWire:

@@ -8,6 +8,7 @@ from servecost.core import encodings
 from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
+from .._common.uvicorn import UVICORN
 from .._common.wire import DataWire
 
 PATHS = dict.fromkeys((encodings.JSON, encodings.MSGPACK), "/predict")
@@ -19,6 +20,7 @@ class LitServe(System):
     label = "LitServe"
     settings = OFF
     variants = BATCH
+    configured_by = ("LIT_", "LITSERVE_", *UVICORN)
 
     def wire(self, input_type: str) -> DataWire:
         """Return the wire of ``server.py``."""

@@ -11,6 +11,7 @@ from servecost.core.system import Body, Served, ServerProcess, System
 
 from .._common import v2
 from .._common.batching import BATCH, OFF
+from .._common.uvicorn import UVICORN
 
 
 class MlServerWire(v2.V2Wire):
@@ -45,6 +46,7 @@ class MlServer(System):
     label = "MLServer"
     settings = OFF
     variants = BATCH
+    configured_by = ("MLSERVER_", *UVICORN)
     ports = 3
     keeps_idle = False  # it gives uvicorn's default, 5 s, and has no setting
     loading_statuses = (400, 404, 503)

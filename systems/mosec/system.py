@@ -20,6 +20,7 @@ class Mosec(System):
     label = "Mosec"
     settings = OFF
     variants = BATCH
+    configured_by = ("MOSEC_",)
     request_count = RequestCount("/metrics", lambda text: total(text, "mosec_service_throughput_total", PATH))
 
     def wire(self, input_type: str) -> DataWire:

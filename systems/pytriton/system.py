@@ -51,6 +51,7 @@ class PyTriton(System):
     label = "NVIDIA PyTriton"
     settings = OFF
     variants = BATCH
+    configured_by = ("PYTRITON_", "TRITON_")
     ports = 2
     # Its processes wait for each other's locks in shared memory, for so long by the clock, and abort if that is over.
     can_be_stopped = False

@@ -6,6 +6,7 @@ from servecost.core import encodings
 from servecost.core.system import KEEP_ALIVE_S, Served, ServerProcess, System
 
 from .._common.batching import BATCH, OFF
+from .._common.uvicorn import UVICORN
 from .._common.wire import DataWire
 
 PATHS = dict.fromkeys((encodings.JSON, encodings.MSGPACK), "/predict")
@@ -17,6 +18,7 @@ class RayServe(System):
     label = "Ray Serve"
     settings = OFF
     variants = BATCH
+    configured_by = ("RAY_", *UVICORN)
     loading_statuses = (404,)
 
     def wire(self, input_type: str) -> DataWire:

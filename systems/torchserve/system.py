@@ -17,6 +17,7 @@ class TorchServe(System):
     label = "TorchServe"
     settings = OFF
     variants = BATCH
+    configured_by = ("TS_", "LOG_LOCATION", "METRICS_LOCATION")
     ports = 5
     programs = {"java": "a Java runtime, such as the Debian package default-jre-headless"}
     loading_statuses = (404, 503)

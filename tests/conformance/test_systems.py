@@ -25,7 +25,7 @@ from servecost.core.serving import ServerFailed, ask
 from servecost.core.system import VARIANT_SIGN, BadAnswer, Wire
 from tests.support import PATIENCE_S, write_recipe
 
-pytestmark = pytest.mark.usefixtures("no_orphans")
+pytestmark = pytest.mark.usefixtures("no_orphans", "hostile_shell")
 
 TEXTS = ("example = ['a', 'b']", "def predictor(inputs, batch_size=1): return [item.upper() for item in inputs]")
 FILES = (
@@ -35,7 +35,7 @@ FILES = (
 REST_S = 7
 NO_ANSWERS = ((200, b"<html>"), (200, b"17"), (200, b""), (500, b"Internal Server Error"), (404, b"{}"))
 # The systems whose packages `make setup` installs; an environment has to be built for any other one.
-INSTALLED = ("delay", "fastapi", "fastdeploy", "null")
+INSTALLED = ("delay", "fastapi", "fastdeploy", "null", "uvicorn")
 
 
 def each(names: Iterable[str]) -> list[Any]:
@@ -44,6 +44,26 @@ def each(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=() if here else pytest.mark.network) for name, here in is_here.items()]
 
 
+# What somebody's shell may have set: names that a system reads, common ones among them, and what they would do to it.
+HOSTILE = {
+    **dict.fromkeys(("HOST", "BASE", "PREDICTOR_NAME", "INPUT_TYPE"), "7"),
+    **dict.fromkeys(
+        ("PORT", "PORTS", "HTTP_PORT", "METRICS_PORT", "TIMEOUT", "TIMEOUT_S", "KEEP_ALIVE", "KEEP_ALIVE_S"), "7"
+    ),
+    **dict.fromkeys(
+        ("WORKERS", "WEB_CONCURRENCY", "OPTIMAL_BATCH_SIZE", "MAX_REQUEST_BATCH_SIZE", "MAX_BATCH_SIZE"), "7"
+    ),
+    **dict.fromkeys(("BATCH_WINDOW_MS", "MAX_LATENCY_MS"), "60000"),
+    "ALLOW_PICKLE": "true",
+    "GUNICORN_CMD_ARGS": "--workers 7",
+    "UVICORN_ROOT_PATH": "/elsewhere",
+    "UVICORN_LIMIT_CONCURRENCY": "0",
+    "BENTOML_CONFIG": "nowhere.yaml",
+    "RAY_ADDRESS": "203.0.113.1:6379",
+    "MLSERVER_PARALLEL_WORKERS": "7",
+    "MOSEC_PORT": "7",
+    "TS_CONFIG_FILE": "nowhere.properties",
+}
 SERVED = systems.available()
 WITHOUT_VARIANTS = [name for name in SERVED if VARIANT_SIGN not in name]
 RIGHT: dict[str, list[Any]] = {"json": ["A", "B"], "msgpack": [{"size": 3, "half": 1.5}, {"size": 2, "half": 1.0}]}
@@ -56,6 +76,13 @@ def chosen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     found = recipe.load(write_recipe(tmp_path_factory.mktemp("recipes") / request.param, *content))
     assert found.input_type == request.param
     return found
+
+
+@pytest.fixture
+def hostile_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a shell that would configure every system."""
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
 
 
 @contextmanager
@@ -226,11 +253,8 @@ def test_a_system_that_answers_wrongly_is_not_ready(name: str, tmp_path: Path):
         pass
 
 
-def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """HOST, PORT and the like are common names."""
-    for name in ("HOST", "PORT", "TIMEOUT", "WORKERS", "BASE", "OPTIMAL_BATCH_SIZE", "PREDICTOR_NAME"):
-        monkeypatch.setenv(name, "7")
-    monkeypatch.setenv("ALLOW_PICKLE", "true")
+def test_what_a_shell_has_set_does_not_configure_fastdeploy(tmp_path: Path):
+    """By what it says of itself."""
     chosen = recipe.load("echo")
     with served("fastdeploy", chosen, tmp_path, lambda: list(chosen.example)) as server:
         meta = requests.get(f"{server.address}/meta", timeout=20).json()

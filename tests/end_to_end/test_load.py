@@ -81,6 +81,15 @@ def test_exactly_n_examples_are_sent(locust: Command, echo_server: Server, tmp_p
     assert max_in_flight(sent) == users or requests < users
 
 
+def test_s12_a_run_that_begins_by_itself_may_end_locust(command: Command, echo_server: Server):
+    """With --autostart and --autoquit, so many seconds after the run, though Locust has a web interface."""
+    options = "--autostart", "--autoquit", 1, "--web-port", free_port(), "--host", echo_server.address, "-u", 1
+    done = command(
+        "-m", "locust", "-f", "locustfiles/generic.py", *options, "--examples", 20, RECIPE="echo", timeout_s=60
+    )
+    assert_ends_as(done, "")
+
+
 @pytest.mark.parametrize("name", ["deepsegment_en", "efficientnet_b2"])
 def test_each_model_has_a_locustfile_that_names_its_recipe(command: Command, name: str):
     """About ten lines, found by Locust as a user class."""

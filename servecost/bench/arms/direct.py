@@ -21,8 +21,8 @@ from servecost.bench.processes.tree import Tree
 from servecost.bench.processes.watch import Watch
 from servecost.bench.runs import UNFINISHED_SUFFIX, Part, Run, large
 from servecost.bench.scripts import baseline_command
-from servecost.bench.turns import FOREVER
 from servecost.core import answers, csv_files, layout, stops
+from servecost.core.serving import START_LIMIT_S
 from servecost.core.verdicts import VALID, Verdict
 from servecost.core.warming import LONGER_S, Cold
 
@@ -158,7 +158,7 @@ class DirectArm:
             return any(row["inputs"] == "0" for row in csv_files.rows(self._files.calls)[before:])
 
         with self._pauses.running():
-            self._wait(is_over, FOREVER)
+            self._expect(is_over, "separate calls", limit_s)
         return [row for row in csv_files.rows(self._files.calls)[before:] if row["inputs"] != "0"]
 
     @property
@@ -177,7 +177,7 @@ class DirectArm:
         self._pauses = Pauses(lambda: self._trees, self._files.stops)
         self._started = self._start()
         self._trees = [Tree([self._started])]
-        self._wait(self._files.expected.exists, FOREVER)
+        self._expect(self._files.expected.exists, "loading the model and answering the example")
         self.start_s = time.monotonic() - began_s
         self._pauses.suspend()
 
@@ -185,7 +185,8 @@ class DirectArm:
         before = len(csv_files.rows(self._files.cold))
         self._process.write_line(f"warm {batch_size}")
         with self._pauses.running():
-            self._wait(lambda: len(csv_files.rows(self._files.cold)) > before, FOREVER)
+            warmed = f"calls of {batch_size}, untimed until they are steady,"
+            self._expect(lambda: len(csv_files.rows(self._files.cold)) > before, warmed)
         row = csv_files.rows(self._files.cold)[before]
         cold = Cold(float(row["first_s"]), float(row["steady_s"]), int(row["calls"]), row["is_steady"] == "1")
         if batch_size not in self._warmed:
@@ -213,6 +214,16 @@ class DirectArm:
         given_up = "" if warm.is_steady else ", and its warm-up was given up before it was steady"
         took = f"the baseline took {total_s:.3g} s where calls {beside} took {expected_s:.3g} s in proportion"
         return Verdict("warm", took + given_up)
+
+    def _expect(self, is_reached: Callable[[], bool], what: str, planned_s: float = 0.0) -> None:
+        """Wait until that is so. Raises ArmFailed, and ends the process, if it is not in time.
+
+        ``planned_s``: how long it is to take.
+        """
+        limit_s = START_LIMIT_S + planned_s
+        if not self._wait(is_reached, time.monotonic() + limit_s):
+            self._process.end()
+            raise ArmFailed(Verdict("baseline", f"{what} took longer than {limit_s:g} s (log: {self._process.log})"))
 
     def _wait(self, is_reached: Callable[[], bool], until_s: float) -> bool:
         """Return whether that is so by then. Raises ArmFailed if the process ends before, or memory runs out."""

@@ -35,9 +35,8 @@ from servecost.bench.processes.pauses import Pauses
 from servecost.bench.processes.tree import MIB, Tree
 from servecost.bench.processes.watch import Watch
 from servecost.bench.runs import UNFINISHED_SUFFIX, Kind, Part, Run
-from servecost.bench.turns import FOREVER
 from servecost.core import answers, layout, stops, systems
-from servecost.core.serving import ServerFailed
+from servecost.core.serving import START_LIMIT_S, ServerFailed
 from servecost.core.verdicts import VALID, Verdict
 from servecost.core.warming import Cold
 
@@ -224,7 +223,7 @@ class ServedArm:
         self._warm(standing, batch_size, 1, batch_size)
         with standing.pauses.running():
             standing.locust.release()
-            self._wait(standing, standing.locust.run_json.exists, FOREVER)
+            self._expect(standing, standing.locust.run_json.exists, "its first request")
 
     def _start(self) -> _Standing:
         """Start a server and a Locust beside it; return them at rest."""
@@ -248,7 +247,7 @@ class ServedArm:
         with standing.pauses.running():
             address, warm_s = standing.server.address, self._subject.warm_s
             locust.start(Load(address, self._part.system, users, batch_size, examples, self._timeout_s, warm_s))
-            self._wait(standing, lambda: locust.warm_json.exists() or locust.run_json.exists(), FOREVER)
+            self._expect(standing, lambda: locust.warm_json.exists() or locust.run_json.exists(), "warming it")
         if not locust.warm_json.exists():
             content = json.loads(locust.run_json.read_text(encoding="utf-8"))
             raise ArmFailed(Verdict(content["rule"], content["reason"]))
@@ -259,6 +258,12 @@ class ServedArm:
             standing.met.add(batch_size)
             keep_cold(self._part, layout.SERVED, batch_size, cold)
         return cold
+
+    def _expect(self, standing: _Standing, is_reached: Callable[[], bool], what: str) -> None:
+        """Wait until that is so. Raises ArmFailed if it is not in time: after that, requests have failed long ago."""
+        limit_s = START_LIMIT_S + self._timeout_s
+        if not self._wait(standing, is_reached, time.monotonic() + limit_s):
+            raise ArmFailed(Verdict("server", f"{what} took longer than {limit_s:g} s"))
 
     def _wait(self, standing: _Standing, is_reached: Callable[[], bool], until_s: float) -> bool:
         """Return whether that is so by then; a run whose server or machine fails is over at once, with a verdict."""

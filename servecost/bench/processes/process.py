@@ -5,7 +5,6 @@ Owns the life of a command. Knows nothing of what runs in it.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from servecost.core import shell
 from servecost.core.reasons import reason_in
 from servecost.core.serving import Running
 
@@ -29,10 +29,9 @@ class Command:
     Attributes:
         name: what its process is called in messages.
         words: program and arguments.
-        environment: the variables that it needs besides the inherited ones.
+        environment: the variables that it needs besides the inherited ones (``servecost.core.shell``).
         log: the file that its output is appended to.
         folder: the folder that it is started in; this process's own if None.
-        not_inherited: of the inherited variables, those whose names begin so are left out; none if empty.
         stop_signal: by which it is asked to end.
         reads_input: whether lines are written to it; else its standard input is empty.
     """
@@ -42,16 +41,13 @@ class Command:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    not_inherited: str = ""
     stop_signal: int = signal.SIGTERM
     reads_input: bool = False
 
     @property
     def variables(self) -> dict[str, str]:
         """All variables of its process."""
-        out = self.not_inherited
-        inherited = {name: value for name, value in os.environ.items() if not (out and name.startswith(out))}
-        return {**inherited, "PYTHONUNBUFFERED": "1", **self.environment}
+        return shell.with_own({"PYTHONUNBUFFERED": "1", **self.environment})
 
 
 class Process(Running):

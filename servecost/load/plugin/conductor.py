@@ -184,10 +184,21 @@ class Conductor:
         """End what Locust was started for: the whole process if headless, else this test only."""
         runner = self._environment.runner
         assert runner is not None
+        options = self._environment.parsed_options
+        assert options is not None
         if self._is_headless:
             runner.quit()
-        else:
-            runner.stop()
+            return
+        runner.stop()
+        if options.autostart and options.autoquit >= 0:  # which Locust itself asks for at a limit of time alone
+            gevent.spawn_later(options.autoquit, self._quit)
+
+    def _quit(self) -> None:
+        """End a Locust that has a web interface."""
+        runner, web_ui = self._environment.runner, self._environment.web_ui
+        assert runner is not None and web_ui is not None
+        runner.quit()
+        web_ui.stop()
 
     def _on_cut_short(self, **_: Any) -> None:
         """Conclude a run that Locust ends early: by Ctrl-C, --run-time, the web's Stop, or for want of workers.

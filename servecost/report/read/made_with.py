@@ -7,20 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+from servecost.core import packages
+
+NO_QUOTA = "none"
 DAY = len("2026-01-02")
 
 
 class Machine(NamedTuple):
-    """The machine that client and server share, as a caption names it."""
+    """The machine that client and server share, as a caption names it; ``cpu_quota``: of its cores' time, or none."""
 
     processor: str
     cores: int
     memory_gib: float
     system: str
+    cpu_quota: float | str = NO_QUOTA
 
 
 class Stack(NamedTuple):
-    """The versions of Python (under ``python``) and of the packages that call and serve a recipe under a system."""
+    """The versions of Python (``python``) and of the packages that a recipe and a system require, as they name them."""
 
     recipe: str
     system: str
@@ -57,7 +61,7 @@ class MadeWith:
     @property
     def machine(self) -> Machine:
         """The machine that client and server shared."""
-        return Machine(*(self.conditions["machine"][name] for name in Machine._fields))
+        return Machine(**{name: value for name, value in self.conditions["machine"].items() if name in Machine._fields})
 
     @property
     def load_versions(self) -> Mapping[str, str]:
@@ -73,7 +77,15 @@ class MadeWith:
         """Yield the stack of each recipe under each system."""
         for recipe, systems in self.conditions["stacks"].items():
             for system, stack in systems.items():
-                yield Stack(recipe, system, stack["versions"])
+                yield Stack(recipe, system, _of_required(stack))
+
+
+def _of_required(stack: Mapping[str, Any]) -> Mapping[str, str]:
+    versions: Mapping[str, str] = stack["versions"]
+    if "required" not in stack:  # published when no other versions were recorded
+        return versions
+    names = {packages.PYTHON: packages.PYTHON, **{name: packages.normalized(name) for name in stack["required"]}}
+    return {name: versions[normalized] for name, normalized in names.items() if normalized in versions}
 
 
 def merged_by_day(made_with: Iterable[MadeWith]) -> list[MadeWith]:

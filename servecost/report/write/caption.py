@@ -15,7 +15,7 @@ from servecost.report import choices
 from servecost.report.computed import Computed
 from servecost.report.hosts import agreement
 from servecost.report.pairs import CONFIDENCE
-from servecost.report.read.made_with import MadeWith, Stack, stacks_of
+from servecost.report.read.made_with import NO_QUOTA, MadeWith, Stack, stacks_of
 from servecost.report.read.tables import ROW, Asked, Results
 from servecost.report.resolution import of_baseline
 from servecost.report.spread import origins
@@ -257,8 +257,9 @@ def _cold(cold: pd.DataFrame) -> Iterator[str]:
 def _machines(made_with: Sequence[MadeWith]) -> Iterator[str]:
     """Yield each machine that runs were made on; both arms of a pair are always made on one."""
     for machine in dict.fromkeys(each.machine for each in made_with):
+        quota = "" if machine.cpu_quota == NO_QUOTA else f" (a quota of {machine.cpu_quota:g} of them)"
         yield (
-            f"Machine: {machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}; "
+            f"Machine: {machine.processor}, {machine.cores} cores{quota}, {machine.memory_gib} GiB, {machine.system}; "
             "client and server share it."
         )
 

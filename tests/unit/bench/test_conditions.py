@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 from servecost.bench import conditions, environments
 from servecost.bench.conditions import MEASURING, Subject, commit
 from servecost.bench.experiment import SLICE_S
-from servecost.core import manifest, recipe, systems
+from servecost.core import manifest, recipe, shell, systems, threads
 from servecost.core.recipe import ROOT
 from servecost.core.warming import LIMIT_S
 from tests.support import write_recipe
-from tests.unit.bench.fakes import FakeInstalled
+from tests.unit.bench.fakes import VERSIONS, FakeInstalled
 
 SYSTEM = systems.default()
 
@@ -38,9 +37,8 @@ def gathered_of(subject: Subject, slice_s: float = SLICE_S) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _plain_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a shell that sets nothing, whatever the one of the tests has set."""
-    for name in list(os.environ):
-        if conditions.SPEED_SETTINGS.match(name):
-            monkeypatch.delenv(name)
+    for name in shell.recorded():
+        monkeypatch.delenv(name)
 
 
 def test_the_code_that_measures_is_all_that_can_move_a_number():
@@ -147,13 +145,15 @@ def test_the_conditions_of_a_run_name_all_that_can_move_its_number(monkeypatch: 
     """They are the machine, variables, versions, the recipe, the system and the code that measures."""
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
-    monkeypatch.setenv("HOME_SWEET_HOME", "1")
+    monkeypatch.setenv("UVICORN_WORKERS", "4")
     found = gathered_of(subject_of(MALLOC_TOP_PAD_="5", OMP_NUM_THREADS="2"))
     assert found["environment"] == {"MALLOC_TOP_PAD_": "5", "OMP_NUM_THREADS": "2"}
     assert found["shell"] == {"MALLOC_ARENA_MAX": "1"}
-    assert {"host", "processor", "cores", "usable_cores", "memory_gib", "system"} == found["machine"].keys()
+    of_machine = {"host", "processor", "cores", "usable_cores", "cpu_quota", "memory_gib", "system"}
+    assert found["machine"].keys() == of_machine
     assert {"python", "locust"} <= found["load"]["versions"].keys()
-    assert found["stacks"]["echo"][SYSTEM]["versions"] == {"python": "3.11.7", "fastdeploy": "3.1.1"}
+    assert found["stacks"]["echo"][SYSTEM] == {"required": ["fastdeploy"], "versions": VERSIONS}
+    assert found["load"]["versions"] == VERSIONS
     assert found["recipes"]["echo"]["fingerprint"] == recipe.load("echo").fingerprint()
     assert found["code"] == {
         "servecost": conditions.code_digest(),
@@ -163,12 +163,15 @@ def test_the_conditions_of_a_run_name_all_that_can_move_its_number(monkeypatch: 
 
 @pytest.mark.usefixtures("installed")
 def test_a_recipes_settings_stand_with_their_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An experiment's variable comes before the shell's; one that is not set is empty."""
+    """An experiment's variable comes before the shell's; one that is not set is not there, which is no empty one."""
     folder = write_recipe(tmp_path / "mine", "example = ['a']; settings = ['WEIGHTS', 'MODE', 'DEPTH']")
     monkeypatch.setenv("WEIGHTS", "of the shell")
     monkeypatch.setenv("MODE", "of the shell")
     found = gathered_of(subject_of(folder, MODE="of the experiment"))
-    assert found["recipes"]["mine"]["settings"] == {"WEIGHTS": "of the shell", "MODE": "of the experiment", "DEPTH": ""}
+    assert found["recipes"]["mine"]["settings"] == {"WEIGHTS": "of the shell", "MODE": "of the experiment"}
+    monkeypatch.setenv("DEPTH", "")
+    fields = {"recipes.mine.settings.DEPTH", "recipes.mine.fingerprint", "shell.DEPTH"}
+    assert manifest.differing([found, gathered_of(subject_of(folder, MODE="of the experiment"))]).keys() == fields
 
 
 @pytest.mark.usefixtures("installed")
@@ -230,11 +233,34 @@ def gathered(installed: FakeInstalled, **versions: str) -> dict[str, Any]:
 
 def test_a_version_is_one_fact_in_one_field(installed: FakeInstalled):
     """Runs under two versions of a package are merged once that one field is allowed to differ, and not before."""
-    one, other = gathered(installed), gathered(installed, fastdeploy="9.9")
+    python = "its/python"
+    installed.by_python[python] = {"python": "3.7.16", "fastdeploy": "3.1.1"}
+    one = gathered_of(subject_of("echo", python))
+    installed.by_python[python] = {"python": "3.7.16", "fastdeploy": "9.9"}
+    other = gathered_of(subject_of("echo", python))
     field = f"stacks.echo.{SYSTEM}.versions.fastdeploy"
     with pytest.raises(manifest.Unlike, match=rf"^{field} \(3\.1\.1 / 9\.9\)$"):
         manifest.check_alike([one, other])
     assert manifest.check_alike([one, other], ["versions.fastdeploy"]) == [field]
+
+
+def test_what_nobody_has_named_is_a_version_too(installed: FakeInstalled):
+    """A server's own requirements decide how fast it is, and are pinned nowhere; what only installs does not."""
+    field = f"stacks.echo.{SYSTEM}.versions.starlette"
+    found = manifest.differing([gathered(installed, starlette="1.0"), gathered(installed, starlette="1.1")])
+    assert found == {field: ["1.0", "1.1"], "load.versions.starlette": ["1.0", "1.1"]}
+    assert manifest.differing([gathered(installed, pip="1"), gathered(installed, pip="2", wheel="1")]) == {}
+
+
+@pytest.mark.usefixtures("installed")
+def test_s13_a_quota_is_a_condition(monkeypatch: pytest.MonkeyPatch):
+    """A machine whose cores may be used for a part of the time is another one."""
+    before_s = gathered_of(subject_of())
+    monkeypatch.setattr(threads, "cpu_quota", lambda: 0.6)
+    conditions.machine.cache_clear()
+    found = manifest.differing([before_s, gathered_of(subject_of())])
+    conditions.machine.cache_clear()
+    assert found["machine.cpu_quota"][1] == "0.6"
 
 
 def test_a_package_of_both_arms_and_the_load_stands_once_for_each(installed: FakeInstalled):
@@ -267,7 +293,7 @@ def test_a_manifest_has_the_conditions_and_the_digests_of_the_runs_files(tmp_pat
 @pytest.fixture
 def git(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
     """Return what git prints, by its command; None for a command that fails."""
-    printed: dict[str, str | None] = {"rev-parse": "abc", "status": ""}
+    printed: dict[str, str | None] = {"rev-parse": f"{ROOT}\nabc", "status": ""}
 
     class Done:
         def __init__(self, text: str | None) -> None:
@@ -280,7 +306,13 @@ def git(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    ("head", "status", "said"), [("abc", "", "abc"), ("abc", " M file", "abc+changes"), (None, None, None)]
+    ("head", "status", "said"),
+    [
+        (f"{ROOT}\nabc", "", "abc"),
+        (f"{ROOT}\nabc", " M file", "abc+changes"),
+        (None, None, None),
+        (f"{ROOT.parent}\nabc", "", None),  # S23: a repository that this project only lies in
+    ],
 )
 def test_the_commit_says_whether_the_code_was_changed_since(
     git: dict[str, str | None], head: str | None, status: str | None, said: str | None

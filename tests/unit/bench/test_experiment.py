@@ -239,6 +239,22 @@ def test_a_line_that_is_no_variable_is_named(tmp_path: Path, line: str):
         experiment.read(written(tmp_path, text))
 
 
+def test_s02_a_file_of_variables_is_read_as_compose_reads_it(tmp_path: Path):
+    """``export``, quotes, and a comment after a blank; an end of a line is that of any system."""
+    lines = ["# threads", "", "export A=1", 'B="2"', "C='$HOME'  # as it stands", "D=a#b # c", "E = 5", "F=", "G=$"]
+    (tmp_path / "my.env").write_bytes(("\ufeff" + "\r\n".join(lines)).encode())
+    content, _ = experiment.read(written(tmp_path, GOOD + 'environment_files = ["my.env"]\n'))
+    assert content.environment == {"A": "1", "B": "2", "C": "$HOME", "D": "a#b", "E": "5", "F": "", "G": "$"}
+
+
+@pytest.mark.parametrize("value", ["$HOME", '"${HOME}/x"', "a$HOME"])
+def test_s02_a_value_that_a_shell_would_decide_is_refused(tmp_path: Path, value: str):
+    """The message says how to write it."""
+    (tmp_path / "my.env").write_text(f"A=1\n\n# b\nB={value}\n")
+    with pytest.raises(experiment.ExperimentError, match=r"line 4 of my.env: .* names another variable; write the "):
+        experiment.read(written(tmp_path, GOOD + 'environment_files = ["my.env"]\n'))
+
+
 def test_a_system_gets_the_settings_that_differ_from_its_defaults(tmp_path: Path):
     """Another system gets none of them."""
     setting = next(iter(systems.load(SYSTEM).settings))

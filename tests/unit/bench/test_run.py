@@ -154,6 +154,19 @@ def test_undivided_runs_are_made_one_after_the_other(arms: FakeArms, tmp_path: P
     assert [step.arm for step in arms.of(run, "advance")] == [first, *BOTH - {first}]
 
 
+@pytest.mark.parametrize(("arm", "rule"), [(layout.BASELINE, "baseline"), (layout.SERVED, "server")])
+@pytest.mark.parametrize("slice_s", [0.0, 1.0])
+def test_a_run_that_does_not_end_is_given_up(arms: FakeArms, tmp_path: Path, arm: str, rule: str, slice_s: float):
+    """Whether its arm is stopped meanwhile or not; an hour, and many times what was expected, are enough."""
+    part, _ = one_pair(tmp_path, slice_s=slice_s)
+    arms.guess_s, arms.work_s[arm] = dict(WORK_S), 10 * runner.RUN_LEAST_LIMIT_S
+    begun_s = arms.clock.now_s
+    (failure,) = make([part], arms, tmp_path, Slicing(slice_s, seed=1))
+    assert f"INVALID({rule}): its run was not over after 3.6e+03 s; it was expected to take " in failure
+    assert arms.clock.now_s - begun_s < 1.1 * runner.RUN_LEAST_LIMIT_S
+    assert arms.times_given_up == 1
+
+
 def test_a_run_without_a_baseline_is_undivided(arms: FakeArms, tmp_path: Path):
     """There is no arm to take turns with."""
     (part,) = of_kind(planned(tmp_path), Kind.LOAD)

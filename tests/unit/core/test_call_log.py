@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,34 @@ def test_each_call_is_logged_with_its_inputs_and_batch_size():
     call_log.logged(lambda inputs: inputs.clear(), lambda *call: logged.append(call))([1, 2])
     assert [call[2:] for call in logged] == [(3, 8), (1, 4), (2, 0), (1, 0), (2, 0)]
     assert all(start <= end for start, end, _, _ in logged)
+
+
+def test_s01_a_predictor_that_calls_itself_is_called_once():
+    """With halves of its inputs, say; in another thread at the same time it is called as well."""
+    logged: list[int] = []
+
+    def halves(inputs: list[Any], batch_size: int = 1) -> list[Any]:
+        if len(inputs) < 2:
+            return list(inputs)
+        middle = len(inputs) // 2
+        return [*predictor(inputs[:middle]), *predictor(inputs[middle:])]
+
+    predictor = call_log.logged(halves, lambda start, end, inputs, batch_size: logged.append(inputs))
+    assert predictor([1, 2, 3, 4]) == [1, 2, 3, 4]
+    with pytest.raises(TypeError):
+        predictor([1, 2], nothing=1)
+    assert predictor([1, 2]) == [1, 2]
+    assert logged == [4, 2, 2]
+
+    def beside(inputs: list[Any], batch_size: int = 1) -> list[Any]:
+        if len(inputs) > 1:
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(outer, inputs[:1]).result()
+        return inputs
+
+    outer = call_log.logged(beside, lambda start, end, inputs, batch_size: logged.append(inputs))
+    outer([1, 2, 3])
+    assert logged[3:] == [1, 3]
 
 
 def test_a_copy_of_a_recipe_logs_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -91,6 +91,22 @@ def test_a_file_that_was_cut_short_is_found(tmp_path: Path):
         manifest.checked(tmp_path)
 
 
+def test_s29_the_ends_of_lines_are_no_damage(tmp_path: Path):
+    """Git may change them when results are committed and checked out."""
+    (tmp_path / "a.csv").write_bytes(b"x,y\r\n1,2\r\n")
+    manifest.write(tmp_path, {}, ["a.csv"])
+    (tmp_path / "a.csv").write_bytes(b"x,y\n1,2\n")
+    manifest.checked(tmp_path, ["a.csv"])
+
+
+def test_s29_a_copy_of_other_results_is_none_of_a_folders_runs(tmp_path: Path):
+    """Nor is anything else that lies in it."""
+    for name in ("round-1", "round-12", "instrument", "old/round-1", "round-1 (copy)", "round-x"):
+        (tmp_path / name / "b1-c1").mkdir(parents=True)
+        manifest.write(tmp_path / name / "b1-c1", {"in": name})
+    assert [content["in"] for content in manifest.complete(tmp_path)] == ["instrument", "round-1", "round-12"]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema_version": 1}'])
 def test_a_manifest_that_cannot_be_read_is_damage(tmp_path: Path, content: str):
     """It was cut short, or is of an earlier version."""
@@ -102,8 +118,8 @@ def test_a_manifest_that_cannot_be_read_is_damage(tmp_path: Path, content: str):
 def test_only_complete_runs_count(tmp_path: Path):
     """Failed and unfinished runs stand beside them, and a manifest that cannot be read spoils no other."""
     for name in ("b1-c1", "b1-c4", "b8-c1.failed", "b8-c4.unfinished"):
-        (tmp_path / name).mkdir()
-        manifest.write(tmp_path / name, {"cell": name})
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / MANIFEST_JSON).write_text("{")
+        (tmp_path / "round-1" / name).mkdir(parents=True)
+        manifest.write(tmp_path / "round-1" / name, {"cell": name})
+    (tmp_path / "round-2" / "damaged").mkdir(parents=True)
+    (tmp_path / "round-2" / "damaged" / MANIFEST_JSON).write_text("{")
     assert [content["cell"] for content in manifest.complete(tmp_path)] == ["b1-c1", "b1-c4"]

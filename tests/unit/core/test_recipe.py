@@ -100,8 +100,10 @@ def test_the_fingerprint_follows_files_and_settings(tmp_path: Path, monkeypatch:
     assert recipe.load(folder).fingerprint() == before
     monkeypatch.setenv("MY_WEIGHTS", "other")
     with_setting = recipe.load(folder).fingerprint()
+    monkeypatch.setenv("MY_WEIGHTS", "")
+    with_nothing = recipe.load(folder).fingerprint()
     (folder / "predictor.py").write_text("def predictor(inputs, batch_size=1): return []")
-    assert len({before, with_setting, recipe.load(folder).fingerprint()}) == 3
+    assert len({before, with_setting, with_nothing, recipe.load(folder).fingerprint()}) == 4
 
 
 def test_the_fingerprint_is_that_of_the_recipe_as_it_was_loaded(tmp_path: Path):

@@ -90,6 +90,16 @@ def test_names_and_places_count_as_well_as_content(tmp_path: Path, folder: Path)
     assert len(set(found)) == len(found)
 
 
+def test_s10_the_copy_of_a_sealed_recipe_can_be_written_into(tmp_path: Path, folder: Path):
+    """It is ours, whatever the modes of a shared model's files; a program in it stays one."""
+    (folder / "predictor.py").chmod(0o444)
+    (folder / "tool").touch(0o555)
+    recipe_files.copy(folder, tmp_path / "copy")
+    modes = [(tmp_path / "copy" / name).stat().st_mode & 0o777 for name in ("predictor.py", "tool")]
+    assert modes == [0o644, 0o755]
+    assert (tmp_path / "copy").stat().st_mode & 0o200
+
+
 def test_each_system_names_its_own_leftovers():
     """Beside those of interpreters, version control and editors."""
     left = [path.read_text().split() for path in recipe_files.SYSTEMS.glob(f"*/{recipe_files.LEFTOVERS}")]

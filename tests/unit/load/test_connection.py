@@ -54,6 +54,27 @@ def test_bodies_of_one_length_and_different_types_have_their_own_heads(other_end
     assert heads[0] == heads[2] != heads[1]
 
 
+def test_s14_a_request_may_be_refused_before_all_of_it_is_sent(other_end):
+    """As one that is too large: the answer is there, though the rest of the request can be sent to nobody."""
+    client, body = Connection("http://127.0.0.1:1"), Body(bytes(20_000_000), "text/plain")
+
+    def refuse():
+        other_end.recv(1000)
+        other_end.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+        other_end.close()
+
+    gevent.spawn(refuse)
+    assert client.post("/x", body, 5) == (413, b"large")
+    assert client._socket is None
+
+
+def test_a_request_that_can_be_sent_to_nobody_has_no_answer(other_end):
+    """The reason is that of the sending."""
+    gevent.spawn(other_end.close)
+    with pytest.raises(NoAnswer, match=r"^(BrokenPipe|ConnectionReset)Error: "):
+        Connection("http://127.0.0.1:1").post("/x", Body(bytes(20_000_000), "text/plain"), 5)
+
+
 def test_an_answer_that_ends_early_is_an_error_in_one_line(other_end):
     """The connection is closed."""
     client = Connection("http://127.0.0.1:1")

@@ -18,9 +18,9 @@ from servecost.load import active_clock
 from servecost.load.active_clock import ActiveClock
 from servecost.load.connection import NoAnswer, RequestTimedOut
 from servecost.load.leases import Lease
-from servecost.load.payloads import Load, Payloads
+from servecost.load.payloads import Load, Payload, Payloads
 from servecost.load.run_spec import AttachedRun
-from servecost.load.user import RecipeUser
+from servecost.load.user import CHECKED_AT_ONCE, RecipeUser
 from servecost.load.waves import Wave
 from servecost.load.worker_share import WorkerShare
 from tests.unit.load.fakes import SPEC, Listener, ListWire
@@ -120,6 +120,32 @@ def test_a_wire_that_fails_is_a_failure_and_ends_no_user():
     with pytest.raises(StopUser):
         user.send_requests()
     assert [record.failure for record in share.records] == ["HTTP 200: answer cannot be read: KeyError: 'x'"]
+
+
+def test_s26_a_user_that_checks_many_answers_gives_way_to_others():
+    """Their answers are there meanwhile, and a master takes a silent worker for a lost one."""
+    seen: list[str] = []
+    many = 3 * CHECKED_AT_ONCE
+    correct = json.dumps({"predictions": ["A"] * many}).encode()
+    user, _ = user_of(Server((200, correct)), requests=1)
+    payload = Payload(Body(b"", "text/plain"), ["A"] * many)
+    beside = gevent.spawn(lambda: seen.append("other"))
+    assert user._check(200, correct, payload, "id") == ""
+    assert seen == ["other"]
+    beside.join()
+
+
+def test_a_user_that_is_stopped_while_it_checks_refuses_the_run(monkeypatch):
+    """Its request would be in no account."""
+    user, share = user_of(Server(), requests=1)
+
+    def stop(seconds: float) -> None:
+        raise gevent.GreenletExit
+
+    monkeypatch.setattr(gevent, "sleep", stop)
+    with pytest.raises(gevent.GreenletExit):
+        user._give_way()
+    assert share.refusal == Verdict("users", "a user was stopped in the middle of a request")
 
 
 def test_a_time_out_abandons_the_run():

@@ -309,6 +309,22 @@ def test_a_run_without_calls_after_it_is_taken_as_warm(baseline: Baseline, tmp_p
     assert baseline.arm.check_warm(1000.0, []).is_valid
 
 
+def test_a_process_that_does_not_answer_is_ended(baseline: Baseline, monkeypatch: pytest.MonkeyPatch):
+    """A model that hangs would hang the bench; the next run has a new process."""
+    baseline.arm.ready()
+    monkeypatch.setattr(direct, "START_LIMIT_S", 0.02)
+    baseline.process.work = lambda: None
+    with pytest.raises(
+        ArmFailed, match=r"INVALID\(baseline\): calls of 1, untimed .* took longer than 0\.02 s \(log: "
+    ):
+        baseline.arm.warm(run_of(baseline.part, 1))
+    assert baseline.process.was_ended
+    baseline.process.code = 143
+    with pytest.raises(ArmFailed):
+        baseline.arm.ready()
+    assert baseline.starts == 2
+
+
 def test_a_process_that_ends_has_failed(baseline: Baseline):
     """The reason is the last line of its log; later pairs try again, and fail in the same way."""
     baseline.process.log.write_text("Traceback\nImportError: no such model\n")

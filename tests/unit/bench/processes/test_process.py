@@ -1,8 +1,31 @@
-"""Ports are found that nothing listens on."""
+"""Ports are found that nothing listens on, and a process has the variables that it should."""
 
 import socket
+from pathlib import Path
 
-from servecost.bench.processes.process import free_port, free_ports, is_taken
+import pytest
+
+from servecost.bench.processes.process import Command, free_port, free_ports, is_taken
+
+
+def test_a_process_inherits_what_configures_nothing(monkeypatch: pytest.MonkeyPatch):
+    """What it is given comes first."""
+    monkeypatch.setenv("UVICORN_WORKERS", "4")
+    monkeypatch.setenv("MODEL", "small")
+    monkeypatch.setenv("DEPTH", "1")
+    found = Command("it", ["it"], Path("log"), {"DEPTH": "2"}).variables
+    assert (found["MODEL"], found["DEPTH"]) == ("small", "2")
+    assert "UVICORN_WORKERS" not in found
+
+
+@pytest.mark.parametrize(("shells", "all_of_it"), [(None, "/a"), ("", "/a"), ("/mine:/more", "/a:/mine:/more")])
+def test_s19_where_python_searches_is_added_to(shells: str | None, all_of_it: str, monkeypatch: pytest.MonkeyPatch):
+    """A helper of the recipe's may be there, and the direct arm finds it."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if shells is not None:
+        monkeypatch.setenv("PYTHONPATH", shells)
+    assert Command("it", ["it"], Path("log"), {"PYTHONPATH": "/a"}).variables["PYTHONPATH"] == all_of_it
+    assert Command("it", ["it"], Path("log")).variables.get("PYTHONPATH") == shells
 
 
 def test_free_ports_are_all_different():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from servecost.report.read.made_with import MadeWith, Stack, merged_by_day, stacks_of
+from servecost.report.read.made_with import NO_QUOTA, MadeWith, Stack, merged_by_day, stacks_of
 from tests.unit.report.sample import STACK, made_with
 
 A, B = {"python": "3.11.7", "a": "1"}, {"python": "3.12.1", "b": "2"}
@@ -19,12 +19,19 @@ def test_a_manifests_fields_are_read_by_their_names():
         "verdict": {},
     }
     assert MadeWith.of(manifest) == one
-    assert one.machine == ("P", 2, 4, "Linux 6")
+    assert one.machine == ("P", 2, 4, "Linux 6", NO_QUOTA)
     assert one.environment == {"OMP_NUM_THREADS": "2"}
     assert one.load_versions["locust"] == "2.47.0"
     del manifest["commit"]
     with pytest.raises(KeyError):
         MadeWith.of(manifest)
+
+
+def test_a_stack_is_what_is_required_of_all_that_is_recorded():
+    """By the names that requirements write; a manifest of before that was recorded has no others."""
+    one = made_with({("echo", "one"): {"python": "3.11.7", "pyyaml": "6.0", "starlette": "1.0"}})
+    one.conditions["stacks"]["echo"]["one"]["required"] = ["PyYAML", "absent"]
+    assert stacks_of([one]) == [Stack("echo", "one", {"python": "3.11.7", "PyYAML": "6.0"})]
 
 
 def test_a_recipe_has_a_stack_under_each_system():

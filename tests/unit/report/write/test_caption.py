@@ -66,6 +66,14 @@ def test_each_machine_and_commit_is_named():
     assert last == "Measured on 2026-01-02, at commits abc, def."
 
 
+def test_s13_a_quota_is_in_the_caption():
+    """Two cores for six tenths of the time are no two cores."""
+    machine = {**MACHINE, "cpu_quota": 0.6}
+    found = replace(MADE_WITH, conditions={**MADE_WITH.conditions, "machine": machine})
+    (line,) = [each for each in lines_of(replace(results(), made_with=[found])) if each.startswith("Machine")]
+    assert line.startswith("Machine: P, 2 cores (a quota of 0.6 of them), 4 GiB")
+
+
 def test_rows_of_few_rounds_are_counted():
     """Where the system chose something else, and where cells have other numbers of rounds."""
     assert "of one round, 1,000 examples" in lines_of(results(choices=(64, 32)))[1]
