@@ -177,8 +177,9 @@ def compare(a: Path, b: Path, fail_over: float, metric: str, allowed: tuple[str,
 @main.command()
 @click.argument("folder", type=EXISTING)
 @click.option("--free-choice", "free", type=EXISTING, help="Results folder of rounds in which the system chose freely.")
+@click.option("--again", type=EXISTING, help="Results folder of some of the cells, measured again.")
 @allow_different
-def publish(folder: Path, free: Path | None, allowed: tuple[str, ...]) -> None:
+def publish(folder: Path, free: Path | None, again: Path | None, allowed: tuple[str, ...]) -> None:
     """Make docs/benchmarks.md of a results FOLDER, the README's table and the notebook's outputs; keep its tables.
 
     Of results of several systems: docs/systems.md.
@@ -187,9 +188,11 @@ def publish(folder: Path, free: Path | None, allowed: tuple[str, ...]) -> None:
         from servecost.report.read.tables import NoResults
         from servecost.report.write import publish as publishing
     try:
-        publishing.publish(folder, ROOT, free, allowed)
+        publishing.publish(folder, ROOT, free, again, allowed)
     except NoResults as error:
         misused(str(error))
+    except Unlike as error:
+        misused(f"the cells that were measured again cannot be compared with the page: {error}")
 
 
 def by_hand_options(command: Callable[..., None]) -> Callable[..., None]:

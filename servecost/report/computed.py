@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from servecost.report import overhead
+from servecost.report import overhead, request_cost
 from servecost.report.read.tables import Results
 
 
@@ -30,6 +30,11 @@ class Computed:
     def summary(self) -> pd.DataFrame:
         """A row for each cell."""
         return overhead.summary(self.pairs, self.found.asked.equal_within)
+
+    @cached_property
+    def request_costs(self) -> pd.DataFrame:
+        """What a request costs at all and by its MiB, a row for each recipe, system and choice."""
+        return request_cost.table(self.pairs)
 
     @property
     def systems(self) -> list[pd.DataFrame]:

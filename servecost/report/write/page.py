@@ -4,6 +4,7 @@ Owns the page's tables. Its text is in the template ``page.md``, which may speak
 in it is computed from the results.
 """
 
+from collections.abc import Sequence
 from string import Template
 from typing import Any
 
@@ -15,7 +16,7 @@ from servecost.report.computed import Computed
 from servecost.report.overhead import CONFIDENCE, WITHDRAWN
 from servecost.report.pairs import COLD
 from servecost.report.read.tables import Results
-from servecost.report.write import claims, free_choice, wording
+from servecost.report.write import claims, wording
 from servecost.report.write.caption import caption
 from servecost.report.write.notes import under_table
 from servecost.report.write.numbers import number, percent, signed
@@ -35,10 +36,10 @@ SLICED = (
 INPUT_TYPES = {"json": "JSON input", "msgpack": "FILE input"}
 
 
-def page(numbers: Computed, name: str, free: Computed | None = None) -> str:
+def page(numbers: Computed, name: str, beside: Sequence[str] = ()) -> str:
     """Return the page of results of one system, as Markdown; ``name`` is their folder's in ``docs/results``.
 
-    ``free``: those of an experiment in which the system chose by itself what is fixed in the others, if there are any.
+    ``beside``: sections on other experiments.
     """
     found, summary = numbers.found, numbers.summary
     sizes, users = (sorted(found.plan[name].unique()) for name in ("batch_size", "concurrency"))
@@ -58,7 +59,8 @@ def page(numbers: Computed, name: str, free: Computed | None = None) -> str:
         details=wording.markdown(_details(summary)),
         intervals=intervals(summary),
         machine=_machine(summary),
-        free_choice=f"{free_choice.section(free)}\n\n" if free else "",
+        request_costs=wording.request_costs(numbers.request_costs),
+        beside="".join(f"{section}\n\n" for section in beside),
         claims=claims.listed(summary),
         resources=_resources(found.served),
     )

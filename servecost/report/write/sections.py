@@ -61,6 +61,7 @@ def _per_request(numbers: Computed) -> Iterator[Block]:
         yield wording.markdown(wording.per_request_table(cells))
         title = "The overhead of one request in ms, by batch size and concurrency"
         yield Picture("overhead-per-request", title, plots.overhead_per_request, cells)
+    yield wording.request_costs(numbers.request_costs)
 
 
 def _response_times(numbers: Computed) -> Iterator[Block]:
@@ -106,7 +107,8 @@ SECTIONS = [
     Section(
         "Overhead of one request, in ms",
         "Served minus baseline, for each request of the run. A negative overhead is real: the server merges waiting "
-        "requests into larger batches, and some models run those faster.",
+        "requests into larger batches, and some models run those faster. *Fixed* and *per MiB*, where three batch "
+        "sizes allow it: a line through the serving path of a request at concurrency 1, by the size of its payload.",
         _per_request,
     ),
     Section(

@@ -13,6 +13,7 @@ from servecost.core.verdicts import RULES, Verdict
 from servecost.report.attribution import PART_NAMES
 from servecost.report.overhead import WITHDRAWN
 from servecost.report.read.tables import QUANTILES
+from servecost.report.request_cost import LEAST_SIZES
 from servecost.report.write.cells import EQUAL, UNDECIDED, name_of
 from servecost.report.write.numbers import MISSING, number, signed, with_interval
 
@@ -166,6 +167,26 @@ def per_request_table(summary: pd.DataFrame) -> pd.DataFrame:
     values = interval_column(summary, "overhead_per_request_ms", signed)
     is_undecided = summary["claim"] == UNDECIDED
     return _by_concurrency(summary, values.mask(is_undecided, values + f", {UNDECIDED}"))
+
+
+def request_costs(costs: pd.DataFrame) -> str:
+    """Return what a request costs at all and by its MiB, as ``request_cost`` has it, as a table or in a sentence."""
+    if costs.empty:
+        return (
+            "Fixed cost and cost per MiB are not known: they take, at concurrency 1, the serving path of "
+            f"{LEAST_SIZES} batch sizes."
+        )
+    several = {"System": costs["system_label"]} if costs["system"].nunique() > 1 else {}
+    payloads = zip(costs["least_mib"], costs["most_mib"], strict=True)
+    columns = {
+        "Recipe": costs["recipe"].where(costs["choice"] == "", costs["recipe"] + ", " + costs["choice"]),
+        **several,
+        "Fixed, ms": interval_column(costs, "fixed_ms", signed),
+        "Per MiB, ms": interval_column(costs, "mib_ms", signed),
+        "Payloads, MiB": [f"{number(least)} to {number(most)}" for least, most in payloads],
+        "A row is off the line by": costs["missed_by"].map("at most {:.1%} of its served seconds".format),
+    }
+    return markdown(pd.DataFrame(columns))
 
 
 def overhead_table(summary: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from servecost.core import csv_files, layout, manifest
 from servecost.core.layout import PLAN_COLUMNS, RunName
-from servecost.report.read import tables
+from servecost.report.read import published, tables
 from servecost.report.read.made_with import MadeWith
 from servecost.report.read.tables import Asked, Results
 
@@ -102,6 +102,15 @@ def results(served: Any = SERVED, baseline: Any = BASELINE, rule: str = "missing
         made_with=[MADE_WITH],
         pooled=[],
     )
+
+
+def written(found: Results, folder: Path) -> Path:
+    """Publish results into a folder, which is returned."""
+    experiment = folder.with_suffix(".json")
+    own = {each.recipe: {"system": {each.system: {each.name: each.value}}} for each in found.asked.settings}
+    experiment.write_text(json.dumps({"recipe": own}))
+    published.write(found, experiment, folder)
+    return folder
 
 
 def same(*rows: tuple[int, float, float]) -> pd.DataFrame:

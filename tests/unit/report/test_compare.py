@@ -1,6 +1,5 @@
 """Two results folders, cell by cell, from published tables that are written here."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,9 @@ import pytest
 from servecost.core.manifest import Unlike
 from servecost.report import alike
 from servecost.report.compare import compare
-from servecost.report.read import published
 from servecost.report.read.tables import Asked, Results, Setting
 from servecost.report.write.wording import NOT_PLANNED
-from tests.unit.report.sample import MADE_WITH, SYSTEM, made_with, results
-
-
-def written(found: Results, folder: Path) -> Path:
-    experiment = folder.with_suffix(".json")
-    own = {each.recipe: {"system": {each.system: {each.name: each.value}}} for each in found.asked.settings}
-    experiment.write_text(json.dumps({"recipe": own}))
-    published.write(found, experiment, folder)
-    return folder
+from tests.unit.report.sample import MADE_WITH, SYSTEM, made_with, results, written
 
 
 def slower(times: float) -> Results:
